@@ -1,0 +1,26 @@
+# The commands of this repository: demo, test, bench, soak. Each does its own set-up.
+SHELL := /bin/bash
+.PHONY: demo test bench setup fmt
+
+# Ingests the clips in demo/, asks a dozen questions, prints answers; STAY=1 keeps the server up.
+demo: setup
+	cargo build --release -p rushes-server
+	./target/release/rushes demo $(if $(STAY),--stay)
+
+# Everything that must hold: formatting, lints, tests, doc tests, the real binary end to end.
+test: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	scripts/e2e.sh
+
+# Figures beside their peers: make bench ONLY=ingest JSON=1
+bench: setup
+	cargo run --release -q -p rushes-bench -- $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+
+setup:
+	scripts/setup.sh
+
+fmt:
+	cargo fmt --all

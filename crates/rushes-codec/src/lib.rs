@@ -1,0 +1,7 @@
+//! Fewer bytes, same meaning: pure functions, no I/O, no async.
+
+mod error;
+pub mod image;
+pub mod phash;
+
+pub use error::{Error, Result};

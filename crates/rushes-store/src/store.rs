@@ -1,0 +1,109 @@
+//! The door to the durable truth: one trait, one conformance suite, several databases.
+
+use async_trait::async_trait;
+
+use crate::change::ChangeSet;
+use crate::error::Result;
+use crate::model::{
+    BlobHash, Entry, EntryId, Kind, Message, NewEntry, Recipe, Role, Timeline, Video, VideoId,
+};
+use crate::page::{Cursor, Page};
+use crate::query::{EntryQuery, Hit, SearchQuery};
+
+/// Names an open run.
+pub type RunId = i64;
+
+/// What becomes of older entries of the same kinds when a run is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Older {
+    /// They stay, and the new ones stand beside them.
+    Keep,
+    /// Entries of other recipes, of the kinds that this run wrote, are removed in the same commit.
+    Replace,
+}
+
+/// A run that is being written: entries of one recipe for one video, invisible until finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// How many entries it already holds (more than 0 when an interrupted run is resumed).
+    pub count: u64,
+    /// The greatest start among them, seconds.
+    pub last: Option<f64>,
+}
+
+/// What [`Store::run_finish`] reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// Entries that became visible.
+    pub added: u64,
+    /// Entries of older recipes that were removed.
+    pub removed: u64,
+    /// What was touched.
+    pub change: ChangeSet,
+}
+
+/// Rows of a library.
+///
+/// A write has happened, durably, when its call returns. Work of several batches goes through a
+/// *run*: `run_open`, `run_write` as often as needed, `run_finish`; its entries are invisible to
+/// every read until it is finished, and a run whose writer died is resumed or dropped by the next.
+/// Entries equal in video, kind, recipe, times and data are one: writing them again changes nothing.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The video with this id.
+    async fn video(&self, id: &VideoId) -> Result<Option<Video>>;
+    /// The video with this content.
+    async fn video_by_hash(&self, hash: &BlobHash) -> Result<Option<Video>>;
+    /// Videos that `name` may mean: an id, a prefix of ids (4 digits or more), or a name. Exact
+    /// ids come alone, then exact names, then prefixes. At most `limit`.
+    async fn find(&self, name: &str, limit: usize) -> Result<Vec<Video>>;
+    /// All videos, newest first, by keyset (cursor: `added`, row id).
+    async fn videos(&self, limit: usize, after: Option<Cursor>) -> Result<Page<Video>>;
+    /// What is known of a video, kind by kind.
+    async fn timelines(&self, video: &VideoId) -> Result<Vec<Timeline>>;
+    /// A page of entries.
+    async fn entries(&self, query: &EntryQuery) -> Result<Page<Entry>>;
+    /// One entry; `None` when it never existed, was deleted or is not yet visible.
+    async fn entry(&self, id: EntryId) -> Result<Option<Entry>>;
+    /// Whether an id was ever given (a gone entry, as opposed to one that never was).
+    async fn was_given(&self, id: EntryId) -> Result<bool>;
+    /// The last entry of a kind that starts at or before `at`.
+    async fn entry_at(&self, video: &VideoId, kind: &Kind, at: f64) -> Result<Option<Entry>>;
+    /// A ranked search.
+    async fn search(&self, query: &SearchQuery) -> Result<Vec<Hit>>;
+    /// Messages about a video, oldest first, by keyset on the id.
+    async fn messages(&self, video: &VideoId, limit: usize, after: i64) -> Result<Page<Message>>;
+
+    /// What other handles and processes changed since the commit `seq`, by the generations that
+    /// every commit writes. Cheap when nothing did (no query at all for SQLite: a pragma).
+    async fn changes_since(&self, seq: u64) -> Result<ChangeSet>;
+    /// The library's commit counter.
+    async fn seq(&self) -> Result<u64>;
+
+    /// Adds a video, or alters the one with its id; other names of the same content are kept as
+    /// aliases.
+    async fn put_video(&self, video: &Video) -> Result<ChangeSet>;
+    /// Removes a video and all rows of it; returns the blobs that nothing refers to any more.
+    async fn remove_video(&self, id: &VideoId) -> Result<(ChangeSet, Vec<BlobHash>)>;
+    /// Opens a run, or resumes the unfinished one of the same video and recipe when `resume`;
+    /// otherwise an unfinished one of the same video and recipe is dropped. The caller holds the
+    /// video's write lock ([`crate::lock`]).
+    async fn run_open(&self, video: &VideoId, recipe: &Recipe, resume: bool) -> Result<Run>;
+    /// Adds a batch in one transaction. Returns how many were new.
+    async fn run_write(&self, run: RunId, entries: Vec<NewEntry>) -> Result<u64>;
+    /// Makes the run's entries visible, in one commit. `kinds` are those that were computed, with
+    /// or without entries.
+    async fn run_finish(&self, run: RunId, kinds: &[Kind], older: Older) -> Result<Finished>;
+    /// Drops a run and its entries.
+    async fn run_abort(&self, run: RunId) -> Result<()>;
+    /// Whether a run of this recipe was finished for this video.
+    async fn has_run(&self, video: &VideoId, recipe: &Recipe) -> Result<bool>;
+    /// Appends a message.
+    async fn append(&self, video: &VideoId, role: Role, content: &str) -> Result<(Message, ChangeSet)>;
+    /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.
+    async fn facts(&self) -> Result<serde_json::Value>;
+    /// Problems that an integrity check found, one a line; empty when sound.
+    async fn check(&self) -> Result<Vec<String>>;
+}

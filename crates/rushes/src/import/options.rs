@@ -1,0 +1,86 @@
+//! What can be asked of an import, and what it tells.
+
+use serde::{Deserialize, Serialize};
+
+/// A file format. Found by looking at the file unless given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Our own: an array, or an object with `entries`, of `{"start", "end", "kind", ...}`.
+    Json,
+    /// Our own, one object a line.
+    Jsonl,
+    /// SubRip.
+    Srt,
+    /// WebVTT.
+    Webvtt,
+    /// Whisper, whisper-timestamped, WhisperX, the hosted `verbose_json`.
+    Whisper,
+    /// COCO results: detections, keypoints or captions.
+    Coco,
+    /// YOLO label files, one a frame.
+    Yolo,
+    /// MOT challenge.
+    Mot,
+}
+
+/// How a file is imported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImportOptions {
+    /// The kind of the entries; needed where the records do not say it themselves.
+    pub kind: Option<String>,
+    /// The format; sniffed when not given.
+    pub format: Option<Format>,
+    /// Where the entries come from, for error messages: the file's name.
+    pub origin: String,
+    /// What made them. Empty parts are filled from the file where it says so.
+    pub tool: String,
+    /// The tool's version.
+    pub version: String,
+    /// The model.
+    pub model: String,
+    /// Its parameters.
+    pub params: serde_json::Value,
+    /// Any bad record aborts and nothing is written; otherwise bad records are skipped.
+    pub strict: bool,
+    /// Remove entries of the same kind that other recipes made.
+    pub replace: bool,
+    /// Times count from the start of the first audio stream: add its start.
+    pub audio_time: bool,
+    /// Frames a second for formats that count frames, when the video's own timing is not to be
+    /// used. Times found this way are flagged as estimated.
+    pub fps: Option<f64>,
+    /// A JSON Schema that each record's data must satisfy.
+    pub schema: Option<serde_json::Value>,
+}
+
+/// A record that was passed over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Rejected {
+    /// Line (or record, for formats without lines), from 1.
+    pub line: u64,
+    /// What was expected there.
+    pub why: String,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Imported {
+    /// The video's id.
+    pub video: String,
+    /// Entries that are new, by kind.
+    pub added: std::collections::BTreeMap<String, u64>,
+    /// Entries that were there already.
+    pub unchanged: u64,
+    /// Entries of other recipes that were removed (`replace`).
+    pub removed: u64,
+    /// Records that were passed over.
+    pub rejected: u64,
+    /// The first ten of them.
+    pub rejections: Vec<Rejected>,
+    /// The write token, for reads on other nodes.
+    pub token: String,
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes a bare machine able to build, run and test Rushes. Does nothing when all is there.
+set -euo pipefail
+
+# command: Debian package that brings it
+needs=(cc:build-essential ffmpeg:ffmpeg ffprobe:ffmpeg cwebp:webp python3:python3
+       chromium:chromium chromedriver:chromium-driver)
+
+missing=()
+for need in "${needs[@]}"; do
+    command -v "${need%%:*}" >/dev/null 2>&1 || missing+=("${need##*:}")
+done
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "setup: Rust 1.95 or later is needed: see https://rustup.rs" >&2
+    exit 1
+fi
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: please install with your system's package manager what Debian calls: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || {
+        echo "setup: as root, please run: apt-get install ${missing[*]}" >&2
+        exit 1
+    }
+    as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
