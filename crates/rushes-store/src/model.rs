@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 /// Names a video: the leading 16 hexadecimal digits of the BLAKE3 hash of its bytes (longer only
 /// if two videos should ever share them).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(try_from = "String", into = "String")]
 pub struct VideoId(String);
 
@@ -42,6 +43,7 @@ impl VideoId {
 
 /// The BLAKE3 hash of some bytes; written as 64 hexadecimal digits. Names blobs and video content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(try_from = "String", into = "String")]
 pub struct BlobHash(pub [u8; 32]);
 
@@ -62,6 +64,7 @@ impl BlobHash {
 /// What sort of thing an entry says: `frame`, `caption`, `transcript`, `object`, `metadata`, or
 /// any other name of 1 to 64 lower-case letters, digits, `_`, `-` and `.`, beginning with a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(try_from = "String", into = "String")]
 pub struct Kind(String);
 
@@ -185,6 +188,7 @@ impl Window {
 
 /// One media file that the library knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Video {
     /// Its id.
     pub id: VideoId,
@@ -215,6 +219,7 @@ pub struct Video {
 
 /// What made an entry. Two recipes are the same when all four parts are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Recipe {
     /// The program, as `rushes` or `whisperx`; empty when unknown.
     pub tool: String,
@@ -228,6 +233,7 @@ pub struct Recipe {
 
 /// One thing known about a video at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entry {
     /// Its id.
     pub id: EntryId,
@@ -288,6 +294,7 @@ impl NewEntry {
 /// What is known of one kind of one video. Exists as soon as a run of that kind was finished, with
 /// no entries too: that is how "none found" differs from "never computed".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Timeline {
     /// What sort of entries.
     pub kind: Kind,
@@ -299,6 +306,7 @@ pub struct Timeline {
 
 /// Who spoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The person who asks.
@@ -313,6 +321,7 @@ pub enum Role {
 
 /// One message of the conversation about a video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Message {
     /// Its id; later messages have greater ones.
     pub id: i64,

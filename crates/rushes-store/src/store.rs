@@ -101,7 +101,12 @@ pub trait Store: Send + Sync + 'static {
     /// Whether a run of this recipe was finished for this video.
     async fn has_run(&self, video: &VideoId, recipe: &Recipe) -> Result<bool>;
     /// Appends a message.
-    async fn append(&self, video: &VideoId, role: Role, content: &str) -> Result<(Message, ChangeSet)>;
+    async fn append(
+        &self,
+        video: &VideoId,
+        role: Role,
+        content: &str,
+    ) -> Result<(Message, ChangeSet)>;
     /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.
     async fn facts(&self) -> Result<serde_json::Value>;
     /// Problems that an integrity check found, one a line; empty when sound.

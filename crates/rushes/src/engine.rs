@@ -22,6 +22,7 @@ pub struct Rushes {}
 
 /// A page of videos.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Videos {
     /// The videos, newest first.
     pub items: Vec<Video>,
@@ -34,6 +35,7 @@ pub struct Videos {
 
 /// A page of a conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Messages {
     /// The messages, oldest first.
     pub items: Vec<Message>,

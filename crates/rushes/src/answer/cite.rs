@@ -35,6 +35,7 @@ impl Reference {
 
 /// What a reference stands for.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Cited {
     /// The reference, as written.
     pub reference: String,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file format. Found by looking at the file unless given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Our own: an array, or an object with `entries`, of `{"start", "end", "kind", ...}`.

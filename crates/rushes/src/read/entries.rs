@@ -28,6 +28,7 @@ pub struct EntriesRequest {
 
 /// A page of entries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entries {
     /// The entries in time order.
     pub items: Vec<Entry>,
