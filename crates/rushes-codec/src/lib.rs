@@ -3,5 +3,6 @@
 mod error;
 pub mod image;
 pub mod phash;
+mod webp;
 
 pub use error::{Error, Result};
