@@ -40,4 +40,10 @@ impl Error {
     pub fn invalid(why: impl Into<String>) -> Self {
         Self::Invalid(why.into())
     }
+
+    /// For `map_err`: a failure of the file system while doing `what`.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
 }

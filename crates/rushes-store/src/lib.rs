@@ -7,9 +7,10 @@ mod lock;
 mod model;
 mod page;
 mod query;
+mod sqlite;
 mod store;
 
-pub use blob::Blobs;
+pub use blob::{BlobHold, Blobs};
 pub use change::{Change, ChangeSet};
 pub use error::{Error, Result};
 pub use lock::VideoLock;
@@ -19,4 +20,5 @@ pub use model::{
 };
 pub use page::{Cursor, Page};
 pub use query::{EntryQuery, Hit, SearchQuery};
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::{Finished, Older, Run, RunId, Store};

@@ -40,6 +40,9 @@ pub struct Finished {
     pub added: u64,
     /// Entries of older recipes that were removed.
     pub removed: u64,
+    /// Blobs of the removed entries that nothing refers to any more. See [`crate::Blobs::hold`]
+    /// before deleting their files.
+    pub blobs: Vec<BlobHash>,
     /// What was touched.
     pub change: ChangeSet,
 }
@@ -56,8 +59,9 @@ pub trait Store: Send + Sync + 'static {
     async fn video(&self, id: &VideoId) -> Result<Option<Video>>;
     /// The video with this content.
     async fn video_by_hash(&self, hash: &BlobHash) -> Result<Option<Video>>;
-    /// Videos that `name` may mean: an id, a prefix of ids (4 digits or more), or a name. Exact
-    /// ids come alone, then exact names, then prefixes. At most `limit`.
+    /// Videos that `name` may mean, by the first of these that finds any: the exact id; the exact
+    /// name, present or former; ids that begin so (4 digits or more). At most `limit`, newest
+    /// first.
     async fn find(&self, name: &str, limit: usize) -> Result<Vec<Video>>;
     /// All videos, newest first, by keyset (cursor: `added`, row id).
     async fn videos(&self, limit: usize, after: Option<Cursor>) -> Result<Page<Video>>;
@@ -83,22 +87,33 @@ pub trait Store: Send + Sync + 'static {
     async fn seq(&self) -> Result<u64>;
 
     /// Adds a video, or alters the one with its id; other names of the same content are kept as
-    /// aliases.
+    /// aliases. [`crate::Error::Invalid`] when the id has other content, or the content another id.
     async fn put_video(&self, video: &Video) -> Result<ChangeSet>;
-    /// Removes a video and all rows of it; returns the blobs that nothing refers to any more.
+    /// Removes a video and all rows of it, those of open runs included; returns the blobs that
+    /// nothing refers to any more. See [`crate::Blobs::hold`] before deleting their files.
     async fn remove_video(&self, id: &VideoId) -> Result<(ChangeSet, Vec<BlobHash>)>;
     /// Opens a run, or resumes the unfinished one of the same video and recipe when `resume`;
-    /// otherwise an unfinished one of the same video and recipe is dropped. The caller holds the
-    /// video's write lock ([`crate::lock`]).
+    /// otherwise an unfinished one of the same video and recipe is dropped. The video itself may
+    /// come later, by [`Store::finish_ingest`]: until then no read sees anything of it. The caller
+    /// holds the video's write lock ([`crate::VideoLock`]).
     async fn run_open(&self, video: &VideoId, recipe: &Recipe, resume: bool) -> Result<Run>;
     /// Adds a batch in one transaction. Returns how many were new.
     async fn run_write(&self, run: RunId, entries: Vec<NewEntry>) -> Result<u64>;
     /// Makes the run's entries visible, in one commit. `kinds` are those that were computed, with
-    /// or without entries.
+    /// or without entries. [`crate::Error::NotFound`] when the video is not there (any more).
     async fn run_finish(&self, run: RunId, kinds: &[Kind], older: Older) -> Result<Finished>;
-    /// Drops a run and its entries.
-    async fn run_abort(&self, run: RunId) -> Result<()>;
-    /// Whether a run of this recipe was finished for this video.
+    /// [`Store::put_video`] and [`Store::run_finish`] in one commit: a video appears together with
+    /// its frames.
+    async fn finish_ingest(
+        &self,
+        video: &Video,
+        run: RunId,
+        kinds: &[Kind],
+        older: Older,
+    ) -> Result<Finished>;
+    /// Drops a run and its entries; returns the blobs that nothing refers to any more.
+    async fn run_abort(&self, run: RunId) -> Result<Vec<BlobHash>>;
+    /// Whether a run of this recipe was finished for this video, and nothing of it replaced since.
     async fn has_run(&self, video: &VideoId, recipe: &Recipe) -> Result<bool>;
     /// Appends a message.
     async fn append(
@@ -107,6 +122,8 @@ pub trait Store: Send + Sync + 'static {
         role: Role,
         content: &str,
     ) -> Result<(Message, ChangeSet)>;
+    /// Those of `blobs`, each once, that no row refers to; rows of open runs count.
+    async fn unused(&self, blobs: &[BlobHash]) -> Result<Vec<BlobHash>>;
     /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.
     async fn facts(&self) -> Result<serde_json::Value>;
     /// Problems that an integrity check found, one a line; empty when sound.

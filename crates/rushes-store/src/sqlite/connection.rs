@@ -1,0 +1,222 @@
+//! Connections: how they are set up, the thread that writes, and those that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::error::{Error, Result};
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A kill of the process at any instruction (`synchronous = NORMAL`). After a power cut the
+    /// library is sound, but the last commits may be missing.
+    #[default]
+    Process,
+    /// A power cut too (`synchronous = FULL`): each commit waits for the disk.
+    Power,
+}
+
+/// How a library file is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// Connections for reading, at least 2; opened when first needed.
+    pub readers: usize,
+    /// Page cache of the writing connection, bytes. Reading connections get an eighth each: they
+    /// share the system's file cache.
+    pub cache_bytes: u64,
+    /// How long a write waits for another process that writes.
+    pub busy_timeout: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Process,
+            readers: 4,
+            cache_bytes: 64 << 20,
+            busy_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Busy("another process is writing to the library; try again".to_owned())
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt(format!("the library's database file is damaged: {error}"))
+            }
+            _ => Self::Database(Box::new(error)),
+        }
+    }
+}
+
+/// Pages of 4096 bytes that the log may hold before a commit copies them into the database.
+const CHECKPOINT_PAGES: i64 = 4000;
+/// Prepared statements kept by each connection.
+const STATEMENTS: usize = 96;
+
+/// Opens a connection that may write.
+pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection> {
+    let db = open(path, options, options.cache_bytes)?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    Ok(db)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection> {
+    let db = open(path, options, options.cache_bytes / 8)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+fn open(path: &Path, options: &SqliteOptions, cache_bytes: u64) -> Result<Connection> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(options.busy_timeout)?;
+    let synchronous = match options.durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
+    db.pragma_update(None, "synchronous", synchronous)?;
+    db.pragma_update(None, "cache_size", -kibibytes)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(db)
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The thread that owns the writing connection. Ends, after the writes under way, when dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// How many writes may wait; more callers than that wait to be let in.
+    const QUEUE: usize = 64;
+
+    pub(super) fn start(mut db: Connection) -> Result<Self> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(Self::QUEUE);
+        let work = move || {
+            while let Some(job) = queue.blocking_recv() {
+                job(&mut db);
+            }
+        };
+        let thread = std::thread::Builder::new().name("rushes-writer".to_owned()).spawn(work);
+        let thread = thread.map_err(Error::io("start the writing thread"))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Does `work` in one transaction, which has happened, durably, when this returns `Ok`. Once
+    /// handed over it is done whether or not the caller still waits.
+    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |db| {
+            // Nobody may be listening any more: the work is done all the same.
+            let _ = reply.send(in_transaction(db, work));
+        });
+        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        jobs.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported to the one whose write it was.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::Database("the writing thread has stopped; open the library again".into())
+}
+
+/// Takes the write lock at once, so that no transaction fails half-way because it came second.
+fn in_transaction<T>(
+    db: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+) -> Result<T> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+/// Connections that read. At most `readers` work at a time; the rest wait without blocking.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    options: SqliteOptions,
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+    /// Long reads leave one connection to the short ones.
+    long_permits: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path, options: &SqliteOptions) -> Self {
+        let readers = options.readers.max(2);
+        Self {
+            path: path.to_owned(),
+            options: options.clone(),
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(readers),
+            long_permits: Semaphore::new(readers - 1),
+        }
+    }
+
+    /// A read of microseconds: on this thread, telling the runtime where it has others.
+    pub(super) async fn short<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+        match Handle::current().runtime_flavor() {
+            RuntimeFlavor::CurrentThread => self.read(work),
+            _ => tokio::task::block_in_place(|| self.read(work)),
+        }
+    }
+
+    /// A read that may take milliseconds or more: on a thread for such work.
+    pub(super) async fn long<T, F>(self: &Arc<Self>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let _long = self.long_permits.acquire().await.map_err(|_| stopped())?;
+        let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+        let readers = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || readers.read(work)).await;
+        done.map_err(|error| Error::Database(Box::new(error)))?
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => open_reader(&self.path, &self.options)?,
+        };
+        let value = work(&db);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+        value
+    }
+}

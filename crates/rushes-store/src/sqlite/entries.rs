@@ -1,0 +1,225 @@
+//! Reading entries: pages of windows, single ones, and what is known kind by kind.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::rows::{self, ENTRY, LANE, LANE_COLUMNS, Lane};
+use super::runs::LONG;
+use crate::error::{Error, Result};
+use crate::model::{Entry, EntryId, Kind, Timeline, VideoId};
+use crate::page::{Cursor, Page};
+use crate::query::EntryQuery;
+
+/// The visible lanes of a video, by id.
+pub(super) fn lanes(db: &Connection, video: &VideoId) -> Result<Vec<Lane>> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {LANE} FROM videos v JOIN lanes l ON l.video = v.row AND l.run IS NULL
+         JOIN recipes r ON r.id = l.recipe WHERE v.id = ? AND v.ready ORDER BY l.id"
+    ))?;
+    let mut rows = statement.query([video.as_str()])?;
+    let mut lanes = Vec::new();
+    while let Some(row) = rows.next()? {
+        lanes.push(rows::lane(row)?);
+    }
+    Ok(lanes)
+}
+
+pub(super) fn timelines(db: &Connection, video: &VideoId) -> Result<Vec<Timeline>> {
+    let mut lanes = lanes(db, video)?;
+    lanes.sort_by(|a, b| a.kind.cmp(&b.kind).then((b.finished, b.id).cmp(&(a.finished, a.id))));
+    let mut timelines: Vec<Timeline> = Vec::new();
+    for lane in lanes {
+        match timelines.last_mut().filter(|timeline| timeline.kind == lane.kind) {
+            Some(timeline) => {
+                timeline.count += lane.count;
+                timeline.recipes.push(lane.recipe);
+            }
+            None => timelines.push(Timeline {
+                kind: lane.kind,
+                count: lane.count,
+                recipes: vec![lane.recipe],
+            }),
+        }
+    }
+    Ok(timelines)
+}
+
+/// A page of a window, as of one moment.
+pub(super) fn page(db: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
+    let snapshot = db.unchecked_transaction()?;
+    let mut lanes = lanes(&snapshot, &query.video)?;
+    lanes.retain(|lane| {
+        (query.kinds.is_empty() || query.kinds.contains(&lane.kind))
+            && query.model.as_ref().is_none_or(|model| *model == lane.recipe.model)
+    });
+    let wanted = query.limit.saturating_add(1);
+    let mut items = Vec::new();
+    for stretch in stretches(query, &lanes) {
+        if items.len() < wanted {
+            items.extend(stretch.read(&snapshot, &lanes, wanted - items.len())?);
+        }
+    }
+    let more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let next = items.last().filter(|_| more);
+    let next = next.map(|entry| Cursor { start: entry.start, id: entry.id });
+    Ok(Page { items, next })
+}
+
+/// Rows of a window that one index finds in order. Those of a later stretch start later.
+struct Stretch {
+    /// After this start and id.
+    after: (f64, EntryId),
+    /// Starts before this second.
+    before: f64,
+    /// Ends after this second, where that does not follow.
+    reaches: Option<f64>,
+    /// Only entries longer than [`LONG`], by the index of these.
+    long: bool,
+}
+
+/// A window is touched by entries that start in it, and by earlier ones that reach into it. The
+/// earlier ones start at most as long before as the longest entry lasts; so that one long entry
+/// does not make every window look far back, long ones are looked up apart.
+fn stretches(query: &EntryQuery, lanes: &[Lane]) -> Vec<Stretch> {
+    let (from, to) = (query.window.from, query.window.to);
+    let longest = lanes.iter().map(|lane| lane.longest).fold(0.0, f64::max);
+    // Rounded towards the past: durations and this difference are rounded numbers.
+    let back = (from - longest) - (from.abs() + longest) * 4.0 * f64::EPSILON;
+    let edge = from.min(to);
+    let mut stretches = Vec::new();
+    if lanes.iter().any(|lane| lane.long) {
+        stretches.push((f64::NEG_INFINITY, back.min(edge), Some(from), true));
+    }
+    if longest > 0.0 || stretches.len() == 1 {
+        stretches.push((back, edge, Some(from), false));
+    }
+    stretches.push((from, to, None, false));
+    let cursor = query.after.map(|cursor| (cursor.start, cursor.id));
+    stretches
+        .into_iter()
+        .map(|(first, before, reaches, long)| {
+            let begin = (first, EntryId::MIN);
+            let after = cursor.filter(|at| later(*at, begin)).unwrap_or(begin);
+            Stretch { after, before, reaches, long }
+        })
+        .filter(|stretch| stretch.after.0 < stretch.before && stretch.before > f64::MIN)
+        .collect()
+}
+
+fn later(a: (f64, EntryId), b: (f64, EntryId)) -> bool {
+    order(a, b) == Ordering::Greater
+}
+
+fn order(a: (f64, EntryId), b: (f64, EntryId)) -> Ordering {
+    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
+}
+
+impl Stretch {
+    /// Lanes that one statement merges.
+    const LANES: usize = 64;
+
+    fn read(&self, db: &Connection, lanes: &[Lane], limit: usize) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for some in lanes.chunks(Self::LANES) {
+            entries.extend(self.merged(db, some, limit)?);
+        }
+        if lanes.len() > Self::LANES {
+            entries.sort_by(|a: &Entry, b| order((a.start, a.id), (b.start, b.id)));
+            entries.truncate(limit);
+        }
+        Ok(entries)
+    }
+
+    /// Reads lanes that are merged, row by row as far as needed, by the database.
+    fn merged(&self, db: &Connection, lanes: &[Lane], limit: usize) -> Result<Vec<Entry>> {
+        let mut statement = db.prepare_cached(&self.sql(lanes.len()))?;
+        let (start, id) = self.after;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let bounds: [Value; 5] =
+            [start.into(), id.into(), self.before.into(), self.reaches.into(), limit.into()];
+        let lane_ids = lanes.iter().map(|lane| Value::from(lane.id));
+        let mut rows = statement.query(params_from_iter(bounds.into_iter().chain(lane_ids)))?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = rows::lane_of(row)?;
+            let at = lanes.binary_search_by_key(&id, |lane| lane.id);
+            let lane = at.ok().and_then(|at| lanes.get(at));
+            let lane = lane.ok_or_else(|| Error::Corrupt(format!("lane {id} is not there")))?;
+            entries.push(rows::entry(row, 0, lane)?);
+        }
+        Ok(entries)
+    }
+
+    fn sql(&self, lanes: usize) -> String {
+        let index = if self.long { "entries_long" } else { "entries_in_time" };
+        let mut sql = String::new();
+        for lane in 0..lanes {
+            let union = if lane == 0 { "" } else { " UNION ALL " };
+            // Writing to a String cannot fail.
+            let _ = write!(
+                sql,
+                "{union}SELECT {ENTRY} FROM entries e INDEXED BY {index} WHERE e.lane = ?{} \
+                 AND (e.starts, e.id) > (?1, ?2) AND e.starts < ?3",
+                lane + 6
+            );
+            if self.reaches.is_some() {
+                sql.push_str(" AND e.ends > ?4");
+            }
+            if self.long {
+                let _ = write!(sql, " AND e.ends - e.starts > {LONG:.1}");
+            }
+        }
+        sql.push_str(" ORDER BY 3, 1 LIMIT ?5");
+        sql
+    }
+}
+
+pub(super) fn entry(db: &Connection, id: EntryId) -> Result<Option<Entry>> {
+    one(db, "e.id = ?1 AND l.run IS NULL AND v.ready", params![id])
+}
+
+/// An entry of any visible lane, by a condition on `e`, `l` and `v`.
+fn one(db: &Connection, condition: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Option<Entry>> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {LANE}, {ENTRY} FROM entries e JOIN lanes l ON l.id = e.lane
+         JOIN videos v ON v.row = l.video JOIN recipes r ON r.id = l.recipe WHERE {condition}"
+    ))?;
+    let mut rows = statement.query(params)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let lane = rows::lane(row)?;
+    rows::entry(row, LANE_COLUMNS, &lane).map(Some)
+}
+
+/// The last entry of a kind that starts at or before a second.
+pub(super) fn entry_at(
+    db: &Connection,
+    video: &VideoId,
+    kind: &Kind,
+    at: f64,
+) -> Result<Option<Entry>> {
+    let snapshot = db.unchecked_transaction()?;
+    let mut last: Option<(f64, EntryId)> = None;
+    for lane in lanes(&snapshot, video)?.iter().filter(|lane| lane.kind == *kind) {
+        let key = snapshot
+            .prepare_cached(
+                "SELECT starts, id FROM entries INDEXED BY entries_in_time
+                 WHERE lane = ? AND starts <= ? ORDER BY starts DESC, id DESC LIMIT 1",
+            )?
+            .query_row(params![lane.id, at], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        last = key.into_iter().chain(last).max_by(|a, b| order(*a, *b));
+    }
+    match last {
+        Some((_, id)) => entry(&snapshot, id),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn was_given(db: &Connection, id: EntryId) -> Result<bool> {
+    let sql = "SELECT ?1 > 0 AND ?1 < next_entry FROM library";
+    Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
+}
