@@ -1,0 +1,57 @@
+//! How the command ends: exit codes, and what is said of a failure.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use rushes::{Error, ErrorKind};
+
+use super::output::{Output, printable};
+use crate::fate;
+
+/// The table for `rushes --help`.
+pub(crate) const CODES: &str = "\
+Exit codes:
+    0  done
+    1  the library's files or database failed
+    2  an argument is wrong, or the answer would be larger than allowed
+    3  nothing has that name, or it is gone
+    4  the media or the format cannot be read; or several files of a batch failed differently
+    5  somebody else is writing the same thing: try later
+    6  a needed program is missing (see rushes doctor)
+    7  stored data is damaged
+  130  interrupted";
+
+/// Ends with the code of the failure, after a line (or with `--json` an object) about it on
+/// standard error. A reader that closed our output early wanted no more: that is no failure.
+pub(crate) fn report(error: &Error, out: &Output) -> ExitCode {
+    if Output::was_closed(error) {
+        return ExitCode::SUCCESS;
+    }
+    let fate = fate::of(error.kind());
+    let text = if out.json {
+        let told = serde_json::json!({ "kind": fate.name, "message": error.to_string() });
+        serde_json::json!({ "error": told }).to_string()
+    } else {
+        format!("rushes: {}", printable(&error.to_string()))
+    };
+    // Nobody is left to tell when standard error is closed too.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::from(fate.exit)
+}
+
+/// The code of a batch: that of its failures when they are alike, else the one for unreadable.
+pub(crate) fn of_batch(failures: &[ErrorKind]) -> ExitCode {
+    let mut codes: Vec<u8> = failures.iter().map(|kind| fate::of(*kind).exit).collect();
+    codes.dedup();
+    match codes.as_slice() {
+        [] => ExitCode::SUCCESS,
+        [code] => ExitCode::from(*code),
+        _ => ExitCode::from(fate::of(ErrorKind::Unsupported).exit),
+    }
+}
+
+/// The system did not give what every command needs.
+pub(crate) fn refuse_to_start(error: &std::io::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "rushes: cannot start its threads: {error}");
+    ExitCode::from(fate::of(ErrorKind::Internal).exit)
+}

@@ -1,0 +1,175 @@
+//! `rushes import`: what models produced joins a video.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rushes::import::{Format, ImportOptions, Imported};
+use rushes::store::Kind;
+use rushes::{Error, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::globals::Globals;
+use super::output::Output;
+use crate::words;
+
+/// Import captions, transcripts, detections and other entries that models produced
+///
+/// Reads JSON and JSONL of our own, SRT, WebVTT, Whisper and WhisperX, COCO results, YOLO labels
+/// (a folder) and MOT challenge files. Importing the same again changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The video
+    video: String,
+    /// A file of captions; may be repeated
+    #[arg(long, value_name = "FILE")]
+    captions: Vec<PathBuf>,
+    /// A file of what was said; may be repeated
+    #[arg(long, value_name = "FILE")]
+    transcript: Vec<PathBuf>,
+    /// A file or folder of detected objects; may be repeated
+    #[arg(long, value_name = "FILE|DIR")]
+    objects: Vec<PathBuf>,
+    /// A file of entries of any other kind, as ocr or shot; may be repeated
+    #[arg(long, num_args = 2, value_names = ["NAME", "FILE"])]
+    kind: Vec<String>,
+    /// A file whose records name their kinds themselves; may be repeated
+    #[arg(long, value_name = "FILE")]
+    entries: Vec<PathBuf>,
+    #[command(flatten)]
+    maker: Maker,
+    /// The format, when looking at the file is not enough: json, jsonl, srt, webvtt, whisper,
+    /// coco, yolo or mot
+    #[arg(long, value_parser = words::choice::<Format>)]
+    format: Option<Format>,
+    /// Write nothing if any record is bad; otherwise bad ones are passed over and counted
+    #[arg(long)]
+    strict: bool,
+    /// Remove entries of the same kind that other recipes made
+    #[arg(long)]
+    replace: bool,
+    /// Times count from the start of the audio stream: add its start
+    #[arg(long)]
+    audio_time: bool,
+    /// Frames a second, for formats that count frames; times are flagged as estimated
+    #[arg(long)]
+    fps: Option<f64>,
+    /// A file with a JSON Schema that each record's data must satisfy
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+}
+
+/// What made the entries; kept with each of them.
+#[derive(Debug, Args)]
+struct Maker {
+    /// The model that made the entries
+    #[arg(long)]
+    model: Option<String>,
+    /// The tool that made them
+    #[arg(long)]
+    tool: Option<String>,
+    /// The tool's version
+    #[arg(long)]
+    tool_version: Option<String>,
+    /// Its parameters
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    params: Option<Value>,
+}
+
+fn json(text: &str) -> std::result::Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// What one file gave.
+#[derive(Serialize)]
+struct FromFile {
+    file: String,
+    #[serde(flatten)]
+    imported: Imported,
+}
+
+impl Import {
+    pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
+        let files = self.files();
+        if files.is_empty() {
+            return Err(Error::invalid(
+                "nothing to import: give --captions, --transcript, --objects, --kind or --entries",
+            ));
+        }
+        let options = self.options()?;
+        let engine = globals.open().await?;
+        let mut done = Vec::new();
+        for (kind, path) in files {
+            let file = path.display().to_string();
+            let options = ImportOptions { kind, origin: origin(path), ..options.clone() };
+            let imported = engine.import_file(&self.video, path, options).await?;
+            done.push(FromFile { file, imported });
+        }
+        out.answer(&done, |done| done.iter().map(human).collect())
+    }
+
+    /// Each file and the kind that the flag before it means.
+    fn files(&self) -> Vec<(Option<String>, &Path)> {
+        let named = [
+            (Some(Kind::CAPTION), &self.captions),
+            (Some(Kind::TRANSCRIPT), &self.transcript),
+            (Some(Kind::OBJECT), &self.objects),
+            (None, &self.entries),
+        ];
+        let named = named.into_iter().flat_map(|(kind, files)| {
+            files.iter().map(move |file| (kind.map(str::to_owned), file.as_path()))
+        });
+        let open = self.kind.chunks_exact(2).filter_map(|pair| match pair {
+            [kind, file] => Some((Some(kind.clone()), Path::new(file))),
+            _ => None,
+        });
+        named.chain(open).collect()
+    }
+
+    fn options(&self) -> Result<ImportOptions> {
+        Ok(ImportOptions {
+            format: self.format,
+            tool: self.maker.tool.clone().unwrap_or_default(),
+            version: self.maker.tool_version.clone().unwrap_or_default(),
+            model: self.maker.model.clone().unwrap_or_default(),
+            params: self.maker.params.clone().unwrap_or_default(),
+            strict: self.strict,
+            replace: self.replace,
+            audio_time: self.audio_time,
+            fps: self.fps,
+            schema: self.schema.as_deref().map(schema).transpose()?,
+            ..ImportOptions::default()
+        })
+    }
+}
+
+fn origin(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn schema(path: &Path) -> Result<Value> {
+    let wrong = |why: String| Error::invalid(format!("{}: {why}", path.display()));
+    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(format!("not JSON: {error}")))
+}
+
+fn human(done: &FromFile) -> String {
+    let FromFile { file, imported } = done;
+    let added: Vec<String> =
+        imported.added.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let added = if added.is_empty() { "nothing new".to_owned() } else { added.join(", ") };
+    let mut text = format!("{file}: {added}");
+    for (count, what) in [
+        (imported.unchanged, "there already"),
+        (imported.removed, "of other recipes removed"),
+        (imported.rejected, "passed over"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
+    for rejected in &imported.rejections {
+        text += &format!("\n  record {}: {}", rejected.line, rejected.why);
+    }
+    text + "\n"
+}

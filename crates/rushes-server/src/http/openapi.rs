@@ -1,0 +1,23 @@
+//! The OpenAPI 3.1 document, made from the handlers.
+
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::{ToSchema, openapi};
+
+/// Bytes of a file.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub(super) struct Binary(#[expect(dead_code, reason = "describes bodies only")] Vec<u8>);
+
+/// The document before the handlers add their paths.
+pub(super) fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Rushes")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The data plane for video agents. Times are seconds of media time, as the container's \
+             presentation timestamps give them. Failures are application/problem+json.",
+        ))
+        .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
+        .build();
+    OpenApiBuilder::new().openapi(openapi::OpenApiVersion::Version31).info(info).build()
+}
