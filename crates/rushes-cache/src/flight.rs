@@ -1,0 +1,165 @@
+//! One load per key, shared by all who wait for it.
+//!
+//! A flight is entered in the table under a shard's lock and leaves it under the same lock,
+//! together with the commit of its value. So a removal, which takes that lock too, comes either
+//! before the commit (which then does not happen) or after it (and drops what it left).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::cache::LoadError;
+use crate::generation::Fence;
+use crate::key::Key;
+use crate::shim::Mutex;
+use crate::value::Stored;
+
+const SHARDS: usize = 16;
+
+/// How a load ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// With a value, or the knowledge that there is none.
+    Loaded(Arc<Stored>),
+    /// With the loader's own error: all who waited get it.
+    Failed(LoadError),
+    /// By panic, by its deadline or by the end of its runtime: one who waited may try again.
+    Lost(Lost),
+}
+
+/// How a load ended without an answer of its loader.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Lost {
+    /// The loader took longer than the cache's load deadline.
+    #[error("the load of {key} was given up after {deadline:?}")]
+    Hung {
+        /// What was loaded.
+        key: Key,
+        /// How long it was waited for.
+        deadline: Duration,
+    },
+    /// The loader panicked, or the runtime it ran on was shut down.
+    #[error("the loader of {key} panicked or its runtime was shut down")]
+    Panicked {
+        /// What was loaded.
+        key: Key,
+    },
+}
+
+/// A load under way.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    fence: Fence,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl Flight {
+    fn new(fence: Fence) -> Arc<Self> {
+        Arc::new(Self { fence, outcome: watch::Sender::new(None) })
+    }
+
+    /// The generations captured before the load began.
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// Waits for the end of the load.
+    pub(crate) async fn landed(&self, key: &Key) -> Outcome {
+        let mut outcome = self.outcome.subscribe();
+        match outcome.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            // The sender lives in `self`, so the channel cannot close before.
+            Ok(None) | Err(_) => Outcome::Lost(Lost::Panicked { key: key.clone() }),
+        }
+    }
+}
+
+/// The seat that a caller gets.
+pub(crate) enum Seat {
+    /// The value arrived in the meantime.
+    Served(Arc<Stored>),
+    /// The caller starts the load.
+    Leader(Arc<Flight>),
+    /// Another caller's load is under way.
+    Waiter(Arc<Flight>),
+}
+
+/// All loads under way.
+pub(crate) struct Flights {
+    shards: [Mutex<HashMap<Key, Arc<Flight>>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl Flights {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Joins the load of `key` that is under way, unless it began before an invalidation; else
+    /// takes what `look` finds now, or begins a load behind the fence that `capture` brings.
+    pub(crate) fn board(
+        &self,
+        key: &Key,
+        look: impl FnOnce() -> Option<Arc<Stored>>,
+        capture: impl FnOnce() -> Fence,
+    ) -> Seat {
+        let mut flights = self.shard(key).lock();
+        if let Some(flight) = flights.get(key).filter(|flight| flight.fence.holds()) {
+            return Seat::Waiter(Arc::clone(flight));
+        }
+        // A load may have landed between the caller's look-up and this lock.
+        if let Some(stored) = look() {
+            return Seat::Served(stored);
+        }
+        let flight = Flight::new(capture());
+        flights.insert(key.clone(), Arc::clone(&flight));
+        Seat::Leader(flight)
+    }
+
+    /// Ends a load: `commit`s its value unless the key was removed or the flight replaced since,
+    /// then tells all who wait.
+    pub(crate) fn land(
+        &self,
+        key: &Key,
+        flight: &Arc<Flight>,
+        outcome: Outcome,
+        commit: impl FnOnce(&Arc<Stored>),
+    ) {
+        let mut flights = self.shard(key).lock();
+        if let Entry::Occupied(entry) = flights.entry(key.clone())
+            && Arc::ptr_eq(entry.get(), flight)
+        {
+            entry.remove();
+            if let Outcome::Loaded(stored) = &outcome {
+                commit(stored);
+            }
+        }
+        drop(flights);
+        flight.outcome.send_replace(Some(outcome));
+    }
+
+    /// Cuts the load of `key` off from the cache: its waiters still get its value, nobody else.
+    pub(crate) fn revoke(&self, key: &Key, and: impl FnOnce()) {
+        let mut flights = self.shard(key).lock();
+        flights.remove(key);
+        and();
+    }
+
+    /// How many loads are under way.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, Arc<Flight>>> {
+        let index = self.hasher.hash_one(key) as usize % SHARDS;
+        // The index is below SHARDS, so the first is never taken for want of another.
+        self.shards.get(index).unwrap_or(&self.shards[0])
+    }
+}

@@ -1,0 +1,143 @@
+//! Counters per namespace and per tier, and the snapshot that is read from them.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Threads spread over so many cells, so that counting does not make cores wait for each other.
+const STRIPES: usize = 8;
+
+/// A counter that is written on every hit and read now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Striped([Cell; STRIPES]);
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Cell(AtomicU64);
+
+thread_local! {
+    static STRIPE: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES
+    };
+}
+
+impl Striped {
+    #[inline]
+    pub(crate) fn add_one(&self) {
+        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or_default();
+        if let Some(cell) = self.0.get(stripe) {
+            cell.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn sum(&self) -> u64 {
+        self.0.iter().map(|cell| cell.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// What one namespace counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) hits: Striped,
+    pub(crate) misses: AtomicU64,
+    pub(crate) joins: AtomicU64,
+    pub(crate) loads: AtomicU64,
+    pub(crate) load_errors: AtomicU64,
+    pub(crate) load_millis: AtomicU64,
+    pub(crate) discarded: AtomicU64,
+    pub(crate) evictions: AtomicU64,
+    pub(crate) expired: AtomicU64,
+    pub(crate) invalidated: AtomicU64,
+}
+
+/// Adds one to a counter that is not on the hit path.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What a cache did since it was built, and what it holds now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// What the memory tier holds.
+    pub memory: MemoryStats,
+    /// One for each namespace that was asked for, sorted by name.
+    pub namespaces: Vec<NamespaceStats>,
+    /// Calls that invalidated scopes, namespaces or everything.
+    pub invalidations: u64,
+    /// Loads that run now.
+    pub flights: usize,
+    /// Scopes whose generation is kept because an entry or a load refers to them (or did lately).
+    pub scopes: usize,
+}
+
+/// What the memory tier holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// Entries, the invalidated ones that nobody has met yet included.
+    pub entries: usize,
+    /// Bytes of keys, values, decoded values and overhead.
+    pub bytes: u64,
+    /// The bound of `bytes`.
+    pub capacity: u64,
+}
+
+/// What one namespace did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceStats {
+    /// The namespace.
+    pub name: String,
+    /// Look-ups answered from memory.
+    pub hits: u64,
+    /// Look-ups that no tier answered.
+    pub misses: u64,
+    /// Look-ups that waited for another caller's load.
+    pub joins: u64,
+    /// Loads begun.
+    pub loads: u64,
+    /// Loads that failed, panicked or ran into their deadline.
+    pub load_errors: u64,
+    /// Milliseconds that loads took, all together.
+    pub load_millis: u64,
+    /// Loads whose value was not cached because it was invalidated meanwhile.
+    pub discarded: u64,
+    /// Entries dropped to make room.
+    pub evictions: u64,
+    /// Entries met after their time was up.
+    pub expired: u64,
+    /// Entries met after an invalidation covered them.
+    pub invalidated: u64,
+}
+
+impl NamespaceStats {
+    pub(crate) fn read(name: &str, counters: &Counters) -> Self {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            name: name.to_owned(),
+            hits: counters.hits.sum(),
+            misses: read(&counters.misses),
+            joins: read(&counters.joins),
+            loads: read(&counters.loads),
+            load_errors: read(&counters.load_errors),
+            load_millis: read(&counters.load_millis),
+            discarded: read(&counters.discarded),
+            evictions: read(&counters.evictions),
+            expired: read(&counters.expired),
+            invalidated: read(&counters.invalidated),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stripes_add_up_over_threads() {
+        let counter = Striped::default();
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| (0..1_000).for_each(|_| counter.add_one()));
+            }
+        });
+        assert_eq!(counter.sum(), 10_000);
+    }
+}

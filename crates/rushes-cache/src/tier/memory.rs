@@ -1,0 +1,132 @@
+//! Values in this process, bounded by bytes, evicted by a policy that scans and loops do not
+//! flush (quick_cache's Clock-PRO variant).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quick_cache::sync::{Cache as Map, EntryAction};
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
+
+use crate::clock::Clock;
+use crate::key::Key;
+use crate::stats::{MemoryStats, count};
+use crate::value::Stored;
+
+/// Bytes an entry takes beside its key, its value and what that decodes to: its record, its slot
+/// in the map with the share of ghosts and spare slots, and the allocator's rounding.
+pub(crate) const OVERHEAD: u64 = 256;
+
+/// What a value is taken to weigh when the map is first sized; it grows as needed.
+const TYPICAL_ENTRY: u64 = 4 * 1024;
+
+/// A shard smaller than this could not hold one big value.
+const SMALLEST_SHARD: u64 = 8 * 1024 * 1024;
+
+/// The memory tier.
+pub(crate) struct Memory {
+    map: Map<Key, Arc<Stored>, ByBytes, DefaultHashBuilder, CountEvictions>,
+    capacity: u64,
+    clock: Clock,
+}
+
+impl Memory {
+    /// A tier bounded by `capacity` bytes.
+    pub(crate) fn new(capacity: u64, clock: Clock) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = usize::try_from(capacity / SMALLEST_SHARD).unwrap_or(usize::MAX);
+        let items = usize::try_from(capacity / TYPICAL_ENTRY).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .shards((cores * 4).min(most).max(1))
+            .estimated_items_capacity(items.clamp(32, 1 << 20))
+            .weight_capacity(capacity)
+            .build()
+            .unwrap_or_else(|_| unreachable!("both required options are set"));
+        let map =
+            Map::with_options(options, ByBytes, DefaultHashBuilder::default(), CountEvictions);
+        Self { map, capacity, clock }
+    }
+
+    /// The entry, when it may be served. One that may not is dropped on the way.
+    #[inline]
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Stored>> {
+        let stored = self.map.get(key)?;
+        if stored.valid() && stored.fresh(self.clock.coarse()) {
+            stored.namespace.counters.hits.add_one();
+            return Some(stored);
+        }
+        self.drop_dead(&stored);
+        None
+    }
+
+    /// Takes a value in, unless what covers it was invalidated since its load began.
+    pub(crate) fn put(&self, stored: &Arc<Stored>) -> bool {
+        let fits = OVERHEAD + stored.weight() <= self.capacity;
+        if !fits || !stored.valid() {
+            return false;
+        }
+        self.map.insert(stored.key.clone(), Arc::clone(stored));
+        true
+    }
+
+    /// Drops a key.
+    pub(crate) fn remove(&self, key: &Key) {
+        self.map.remove(key);
+    }
+
+    /// Charges a decoded value to its entry, when the entry is still here, and makes room for it.
+    pub(crate) fn charge(&self, stored: &Arc<Stored>, bytes: u32) {
+        // The callback runs under the shard's lock and the map weighs the entry before and after.
+        let charged = |_: &Key, resident: &mut Arc<Stored>| {
+            if Arc::ptr_eq(resident, stored) {
+                resident.charge(bytes);
+            }
+            EntryAction::Retain(())
+        };
+        drop(self.map.entry(&stored.key, Some(Duration::ZERO), charged));
+        if self.map.weight() > self.capacity {
+            self.map.set_capacity(self.capacity);
+        }
+    }
+
+    /// What it holds.
+    pub(crate) fn stats(&self) -> MemoryStats {
+        MemoryStats { entries: self.map.len(), bytes: self.map.weight(), capacity: self.capacity }
+    }
+
+    #[cold]
+    fn drop_dead(&self, stored: &Arc<Stored>) {
+        let counters = &stored.namespace.counters;
+        count(if stored.valid() { &counters.expired } else { &counters.invalidated });
+        self.map.remove_if(&stored.key, |resident| Arc::ptr_eq(resident, stored));
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("stats", &self.stats()).finish()
+    }
+}
+
+/// Weighs an entry by the memory it takes.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Key, Arc<Stored>> for ByBytes {
+    fn weight(&self, _key: &Key, stored: &Arc<Stored>) -> u64 {
+        OVERHEAD + stored.weight()
+    }
+}
+
+/// Counts what is evicted; frees it after the shard's lock is released.
+#[derive(Clone)]
+struct CountEvictions;
+
+impl Lifecycle<Key, Arc<Stored>> for CountEvictions {
+    type RequestState = Vec<Arc<Stored>>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, _key: Key, stored: Arc<Stored>) {
+        count(&stored.namespace.counters.evictions);
+        evicted.push(stored);
+    }
+}

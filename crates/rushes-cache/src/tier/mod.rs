@@ -1,0 +1,3 @@
+//! The tiers a value can be found in.
+
+pub(crate) mod memory;
