@@ -1,21 +1,375 @@
-//! Settings as plain data.
+//! Settings as plain data, in two steps: as written somewhere (flag, environment, file), then as
+//! meant. One list, [`SETTINGS`], names each setting once; the reader, the file's keys, the
+//! environment variables and `docs/configuration.md` all come from it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::error::{Error, Kind, Result};
 
-/// All settings of the engine; components are built from them by [`crate::Rushes::open`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// All settings. Components are built from them once; nothing later reads flags or environment.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The library's folder.
     pub library: PathBuf,
-    /// Bound of the memory tier in bytes.
+    /// The SQLite file; inside the library when not given.
+    pub database: Option<PathBuf>,
+    /// Bound of the memory tier in bytes: keys, values and overhead.
     pub memory: u64,
+    /// Longest life of a cached value.
+    pub ttl: Duration,
+    /// Whether the Redis tier is used.
+    pub redis_enabled: bool,
+    /// Where Redis is.
+    pub redis_url: String,
+    /// Longest time another process's write may stay unseen.
+    pub staleness: Duration,
+    /// Greatest upload in bytes.
+    pub upload: u64,
+    /// Greatest coded frame in pixels.
+    pub pixels: u64,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `tracing`.
+    pub log_level: String,
+    /// Folder of log files; standard error when not given.
+    pub log_dir: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { library: PathBuf::from("rushes"), memory: 256 << 20 }
+        Self {
+            library: default_library(),
+            database: None,
+            memory: 256 << 20,
+            ttl: Duration::from_secs(24 * 3600),
+            redis_enabled: false,
+            redis_url: "redis://localhost:6379".to_owned(),
+            staleness: Duration::from_millis(2),
+            upload: 8 << 30,
+            pixels: 8192 * 8192,
+            log_level: "warn".to_owned(),
+            log_dir: None,
+        }
+    }
+}
+
+/// One setting: its names, its meaning and how its text is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Key in `rushes.toml`; the environment variable is `RUSHES_` and the key in capitals.
+    pub key: &'static str,
+    /// Variable of the first design that means the same.
+    pub alias: Option<&'static str>,
+    /// The default, as one would write it.
+    pub default: &'static str,
+    /// What it means, in one or two sentences.
+    pub meaning: &'static str,
+    read: fn(&mut Settings, &str) -> std::result::Result<(), String>,
+}
+
+/// The one list of settings.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "library",
+        alias: None,
+        default: "the user's data folder",
+        meaning: "Folder of the library: database, pictures, uploaded videos.",
+        read: |s, text| path(text).map(|value| s.library = value),
+    },
+    Setting {
+        key: "database",
+        alias: Some("DATABASE_PATH"),
+        default: "rushes.db in the library",
+        meaning: "The SQLite file.",
+        read: |s, text| path(text).map(|value| s.database = Some(value)),
+    },
+    Setting {
+        key: "memory",
+        alias: None,
+        default: "256MB",
+        meaning: "Bound of the memory tier: keys, values and overhead. 0 turns it off.",
+        read: |s, text| bytes(text).map(|value| s.memory = value),
+    },
+    Setting {
+        key: "ttl",
+        alias: Some("CACHE_TTL_HOURS"),
+        default: "24h",
+        meaning: "Longest life of a cached value. A number without unit is hours.",
+        read: |s, text| duration(text, 3600.0).map(|value| s.ttl = value),
+    },
+    Setting {
+        key: "redis_enabled",
+        alias: Some("REDIS_ENABLED"),
+        default: "false",
+        meaning: "Whether the Redis tier is used.",
+        read: |s, text| boolean(text).map(|value| s.redis_enabled = value),
+    },
+    Setting {
+        key: "redis_url",
+        alias: Some("REDIS_URL"),
+        default: "redis://localhost:6379",
+        meaning: "Where Redis is. May hold a password: it is never logged.",
+        read: |s, text| {
+            s.redis_url = text.to_owned();
+            Ok(())
+        },
+    },
+    Setting {
+        key: "staleness",
+        alias: None,
+        default: "2ms",
+        meaning: "How long a write of another process to the same library may stay unseen. Own \
+                  writes are seen at once. A number without unit is seconds.",
+        read: |s, text| duration(text, 1.0).map(|value| s.staleness = value),
+    },
+    Setting {
+        key: "upload",
+        alias: None,
+        default: "8GB",
+        meaning: "Greatest video or import that the server accepts as a body.",
+        read: |s, text| bytes(text).map(|value| s.upload = value),
+    },
+    Setting {
+        key: "pixels",
+        alias: None,
+        default: "67108864",
+        meaning: "Greatest frame, width times height, that is decoded.",
+        read: |s, text| text.parse().map(|value| s.pixels = value).map_err(|_| "a number".into()),
+    },
+    Setting {
+        key: "log_level",
+        alias: Some("LOG_LEVEL"),
+        default: "warn",
+        meaning: "What is logged: error, warn, info, debug, trace, or a filter such as \
+                  `rushes=debug,warn`.",
+        read: |s, text| {
+            s.log_level = text.to_lowercase().replace("warning", "warn").replace("critical", "error");
+            Ok(())
+        },
+    },
+    Setting {
+        key: "log_dir",
+        alias: Some("LOG_DIR"),
+        default: "none: standard error",
+        meaning: "Folder in which the server writes `rushes.log`.",
+        read: |s, text| path(text).map(|value| s.log_dir = Some(value)),
+    },
+];
+
+impl Setting {
+    /// The environment variable.
+    pub fn variable(&self) -> String {
+        format!("RUSHES_{}", self.key.to_uppercase())
+    }
+}
+
+impl Settings {
+    /// Reads the settings: `flags` (key and text) win over the environment, that over the file,
+    /// that over the defaults. `file` is the one named by the caller or by `RUSHES_CONFIG`, else
+    /// `rushes.toml` in the working folder or in the user's configuration folder, if there is one.
+    pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self> {
+        Self::load_from(file, flags, |name| std::env::var(name).ok())
+    }
+
+    /// As [`Settings::load`], with the environment as a function.
+    pub fn load_from(
+        file: Option<&Path>,
+        flags: &[(&str, String)],
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let mut settings = Self::default();
+        if let Some(file) = config_file(file, &env) {
+            settings.read_file(&file)?;
+        }
+        for setting in SETTINGS {
+            let own = env(&setting.variable()).map(|text| (setting.variable(), text));
+            let alias = setting.alias.and_then(|name| Some((name.to_owned(), env(name)?)));
+            if let Some((name, text)) = own.or(alias).filter(|(_, text)| !text.is_empty()) {
+                settings.set(setting, &text, &name)?;
+            }
+        }
+        for (key, text) in flags {
+            let setting = find(key)?;
+            settings.set(setting, text, &format!("--{}", key.replace('_', "-")))?;
+        }
+        Ok(settings)
+    }
+
+    /// Settings with this library and defaults for the rest: for programs that embed the engine.
+    pub fn library(folder: impl Into<PathBuf>) -> Self {
+        Self { library: folder.into(), ..Self::default() }
+    }
+
+    fn read_file(&mut self, file: &Path) -> Result<()> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Error::caused(Kind::Invalid, format!("cannot read {}: {error}", file.display()), error)
+        })?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error| Error::invalid(format!("{}: {error}", file.display())))?;
+        for (key, value) in table {
+            let text = match value {
+                toml::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            let place = format!("{}: {key}", file.display());
+            let setting = find(&key).map_err(|error| Error::invalid(format!("{place}: {error}")))?;
+            self.set(setting, &text, &place)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, setting: &Setting, text: &str, place: &str) -> Result<()> {
+        (setting.read)(self, text)
+            .map_err(|wanted| Error::invalid(format!("{place}: {text:?} should be {wanted}")))
+    }
+}
+
+fn find(key: &str) -> Result<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| {
+        let known: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        Error::invalid(format!("no setting is called {key:?}; there are {}", known.join(", ")))
+    })
+}
+
+fn config_file(named: Option<&Path>, env: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(named) = named {
+        return Some(named.to_owned());
+    }
+    if let Some(named) = env("RUSHES_CONFIG").filter(|name| !name.is_empty()) {
+        return Some(named.into());
+    }
+    let user = directories::ProjectDirs::from("", "", "rushes")
+        .map(|folders| folders.config_dir().join("rushes.toml"));
+    [Some(PathBuf::from("rushes.toml")), user].into_iter().flatten().find(|file| file.is_file())
+}
+
+fn default_library() -> PathBuf {
+    directories::ProjectDirs::from("", "", "rushes")
+        .map_or_else(|| PathBuf::from("rushes"), |folders| folders.data_dir().to_owned())
+}
+
+fn path(text: &str) -> std::result::Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') {
+        return Err("a path".into());
+    }
+    Ok(text.into())
+}
+
+fn boolean(text: &str) -> std::result::Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("true or false".into()),
+    }
+}
+
+/// A number and its unit, as `1.5GB` or `500 ms`.
+fn quantity(text: &str) -> Option<(f64, String)> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..digits].parse().ok()?;
+    Some((number, text[digits..].trim().to_lowercase()))
+}
+
+fn bytes(text: &str) -> std::result::Result<u64, String> {
+    let wanted = || "bytes, as 256MB or 2GB".to_owned();
+    let (number, unit) = quantity(text).ok_or_else(wanted)?;
+    let scale: u64 = match unit.as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        "t" | "tb" | "tib" => 1 << 40,
+        _ => return Err(wanted()),
+    };
+    Ok((number * scale as f64) as u64)
+}
+
+fn duration(text: &str, unit_seconds: f64) -> std::result::Result<Duration, String> {
+    let wanted = || "a time, as 500ms, 30s, 5m or 24h".to_owned();
+    let (number, unit) = quantity(text).ok_or_else(wanted)?;
+    let scale = match unit.as_str() {
+        "" => unit_seconds,
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(wanted()),
+    };
+    Duration::try_from_secs_f64(number * scale).map_err(|_| wanted())
+}
+
+/// `docs/configuration.md`, made from the list.
+pub fn reference() -> String {
+    let mut page = String::from(include_str!("config/reference.md"));
+    page.push_str("| key | environment | also understood | default | meaning |\n|---|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let alias = setting.alias.map(|name| format!("`{name}`")).unwrap_or_default();
+        page.push_str(&format!(
+            "| `{}` | `{}` | {alias} | {} | {} |\n",
+            setting.key,
+            setting.variable(),
+            setting.default,
+            setting.meaning
+        ));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, env: &[(&str, &str)], flags: &[(&str, String)]) -> Result<Settings> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rushes.toml");
+        std::fs::write(&path, file).unwrap();
+        let env: Vec<_> = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Settings::load_from(Some(&path), flags, move |name| {
+            env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        })
+    }
+
+    #[test]
+    fn a_flag_wins_over_environment_over_file_over_default() {
+        let file = "memory = \"1MB\"\nttl = 2\nupload = 5";
+        let env = [("RUSHES_MEMORY", "2MB"), ("RUSHES_TTL", "30m")];
+        let settings = load(file, &env, &[("memory", "3MB".into())]).unwrap();
+        assert_eq!(settings.memory, 3 << 20);
+        assert_eq!(settings.ttl, Duration::from_secs(1800));
+        assert_eq!(settings.upload, 5);
+        assert_eq!(settings.staleness, Settings::default().staleness);
+    }
+
+    #[test]
+    fn the_first_designs_variables_are_understood_and_ours_win() {
+        let env = [("DATABASE_PATH", "data/bri.db"), ("CACHE_TTL_HOURS", "2"), ("LOG_LEVEL", "WARNING")];
+        let settings = load("", &env, &[]).unwrap();
+        assert_eq!(settings.database, Some("data/bri.db".into()));
+        assert_eq!(settings.ttl, Duration::from_secs(7200));
+        assert_eq!(settings.log_level, "warn");
+        let both = [("LOG_LEVEL", "INFO"), ("RUSHES_LOG_LEVEL", "debug")];
+        assert_eq!(load("", &both, &[]).unwrap().log_level, "debug");
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_place_and_what_was_wanted() {
+        let error = load("memory = \"lots\"", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("rushes.toml: memory: \"lots\" should be bytes"), "{error}");
+        let error = load("memroy = 1", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("memroy") && error.contains("memory"), "{error}");
+        let error = load("", &[("RUSHES_TTL", "-1")], &[]).unwrap_err().to_string();
+        assert!(error.starts_with("RUSHES_TTL: "), "{error}");
+    }
+
+    #[test]
+    fn the_reference_page_is_the_one_in_docs() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+        if std::env::var_os("RUSHES_WRITE_DOCS").is_some() {
+            std::fs::write(&page, reference()).unwrap();
+        }
+        let found = std::fs::read_to_string(&page).unwrap();
+        assert_eq!(found, reference(), "run the test with RUSHES_WRITE_DOCS=1 to write the page");
     }
 }

@@ -1,31 +1,39 @@
-//! The engine: a cheap handle to one library.
+//! The engine: a cheap handle to one open library.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rushes_store::{Message, Role, Timeline, Video, VideoId};
+use rushes_cache::Cache;
+use rushes_store::{Blobs, Message, Store, Video, VideoLock};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
-use crate::answer::{
-    BurstRequest, Cited, Clip, ClipRequest, Context, ContextRequest, FrameImage, FrameRequest,
-    SearchRequest, SearchResults, Sheet, SheetRequest,
-};
 use crate::config::Settings;
-use crate::error::{Error, Result};
-use crate::import::{ImportOptions, Imported};
-use crate::ingest::{Event, IngestOptions, Ingested, Source};
-use crate::read::{Entries, EntriesRequest, Served};
+use crate::error::{Error, Kind, Result};
+use crate::ffmpeg::Limits;
+use crate::read::{Freshness, Meter, Served};
 
 /// An open library: clone it freely, all clones share one cache and one store.
-#[derive(Clone, Debug)]
-pub struct Rushes {}
+#[derive(Clone)]
+pub struct Rushes {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all handles of an open library share.
+pub(crate) struct Inner {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Blobs,
+    pub(crate) cache: Cache,
+    pub(crate) freshness: Freshness,
+    pub(crate) meter: Meter,
+}
 
 /// A page of videos.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Videos {
     /// The videos, newest first.
-    pub items: Vec<Video>,
+    pub items: Arc<Vec<Video>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -38,7 +46,7 @@ pub struct Videos {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Messages {
     /// The messages, oldest first.
-    pub items: Vec<Message>,
+    pub items: Arc<Vec<Message>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -46,146 +54,78 @@ pub struct Messages {
     pub served: Served,
 }
 
-/// What [`Rushes::remove`] did.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Removed {
-    /// The video's id.
-    pub video: String,
-    /// Files that no other video uses, now deleted.
-    pub blobs: u64,
-    /// Their bytes.
-    pub bytes: u64,
-}
-
-/// Figures about the running engine: a JSON object with `library`, `cache`, `store`, `reads`.
+/// Figures about the running engine: a JSON object with `library`, `cache`, `store` and `reads`.
 pub type Stats = serde_json::Value;
 
-macro_rules! later {
-    () => {
-        Err(Error::new(crate::error::Kind::Unsupported, "not built yet"))
-    };
+impl std::fmt::Debug for Rushes {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Rushes").field("library", &self.inner.settings.library).finish()
+    }
 }
 
 impl Rushes {
-    /// Opens the library, making it if it is not there.
-    pub async fn open(_settings: Settings) -> Result<Self> {
-        later!()
+    /// Opens the library, making it if it is not there. Fails when the folder cannot be written,
+    /// the database is damaged, or a newer release made it.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        crate::builder::open(settings).await
     }
 
-    /// Waits for work under way and closes the library.
+    /// Closes this handle. Every write was durable when its call returned, so dropping all handles
+    /// does the same; this one says so.
     pub async fn close(self) -> Result<()> {
-        later!()
+        drop(self);
+        Ok(())
     }
 
-    /// Videos, newest first. `limit` 1 to 1000.
-    pub async fn videos(&self, _limit: usize, _cursor: Option<&str>) -> Result<Videos> {
-        later!()
+    /// The settings that the library was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
-    /// The one video that `name` means: an id, a unique prefix of ids, or a name.
-    pub async fn video(&self, _name: &str) -> Result<Video> {
-        later!()
-    }
-
-    /// What is known of a video, kind by kind.
-    pub async fn timelines(&self, _video: &VideoId) -> Result<Vec<Timeline>> {
-        later!()
-    }
-
-    /// Deletes a video: its rows, cached values, and files that no other video uses.
-    pub async fn remove(&self, _name: &str) -> Result<Removed> {
-        later!()
-    }
-
-    /// Takes a video in. Dropping the future (or the receiver of `events`) does not corrupt
-    /// anything: what is not finished is invisible and is resumed by the next ingest.
-    pub async fn ingest(
-        &self,
-        _source: Source,
-        _options: IngestOptions,
-        _events: Option<mpsc::Sender<Event>>,
-    ) -> Result<Ingested> {
-        later!()
-    }
-
-    /// Imports what a model produced from a file or, for label files one a frame, a folder.
-    pub async fn import_file(
-        &self,
-        _video: &str,
-        _path: &Path,
-        _options: ImportOptions,
-    ) -> Result<Imported> {
-        later!()
-    }
-
-    /// Entries of a video in a window.
-    pub async fn entries(&self, _request: &EntriesRequest) -> Result<Entries> {
-        later!()
-    }
-
-    /// One frame's image.
-    pub async fn frame(&self, _request: &FrameRequest) -> Result<FrameImage> {
-        later!()
-    }
-
-    /// Native frames of a short window.
-    pub async fn burst(&self, _request: &BurstRequest) -> Result<Vec<FrameImage>> {
-        later!()
-    }
-
-    /// Everything known around a moment, within a token budget.
-    pub async fn context(&self, _request: &ContextRequest) -> Result<Context> {
-        later!()
-    }
-
-    /// Search over text and object classes.
-    pub async fn search(&self, _request: &SearchRequest) -> Result<SearchResults> {
-        later!()
-    }
-
-    /// A contact sheet.
-    pub async fn sheet(&self, _request: &SheetRequest) -> Result<Sheet> {
-        later!()
-    }
-
-    /// A clip.
-    pub async fn clip(&self, _request: &ClipRequest) -> Result<Clip> {
-        later!()
-    }
-
-    /// What a reference stands for.
-    pub async fn cite(&self, _reference: &str) -> Result<Cited> {
-        later!()
-    }
-
-    /// The small picture of a video: bytes, media type and entity tag.
-    pub async fn thumbnail(&self, _video: &str) -> Result<FrameImage> {
-        later!()
-    }
-
-    /// Path of the video's file, for players: where it was ingested from, or in the library.
-    pub async fn media(&self, _video: &str) -> Result<std::path::PathBuf> {
-        later!()
-    }
-
-    /// Messages about a video, oldest first. `limit` 1 to 1000.
-    pub async fn messages(
-        &self,
-        _video: &str,
-        _limit: usize,
-        _cursor: Option<&str>,
-    ) -> Result<Messages> {
-        later!()
-    }
-
-    /// Appends a message to the conversation about a video.
-    pub async fn append(&self, _video: &str, _role: Role, _content: &str) -> Result<Message> {
-        later!()
+    /// A folder in the library for files on their way in; same file system as the blobs.
+    pub fn incoming(&self) -> Result<PathBuf> {
+        let folder = self.inner.settings.library.join("incoming");
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Error::caused(Kind::Internal, format!("cannot make the folder for uploads: {error}"), error)
+        })?;
+        Ok(folder)
     }
 
     /// Figures about cache, store and reads.
     pub async fn stats(&self) -> Result<Stats> {
-        later!()
+        Ok(serde_json::json!({
+            "library": self.inner.settings.library,
+            "cache": self.cache_stats(),
+            "store": self.inner.store.facts().await?,
+            "reads": self.inner.meter.snapshot(),
+        }))
     }
+
+    /// Problems that an integrity check of the database found, one a line; empty when sound.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        Ok(self.inner.store.check().await?)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { pixels: self.inner.settings.pixels, ..Limits::default() }
+    }
+
+    /// One writer at a time for each video, in this process and others.
+    pub(crate) fn lock(&self, video: &rushes_store::VideoId) -> Result<VideoLock> {
+        Ok(VideoLock::take(&self.locks(), video)?)
+    }
+
+    fn locks(&self) -> PathBuf {
+        self.inner.settings.library.join("locks")
+    }
+}
+
+/// The bytes of a path, refused when they could not be a file's name.
+pub(crate) fn checked_path(path: &Path) -> Result<&Path> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() || bytes.contains(&0) || bytes.len() > 4096 {
+        return Err(Error::invalid("a path is 1 to 4096 bytes without NUL"));
+    }
+    Ok(path)
 }

@@ -66,6 +66,14 @@ impl Error {
         Self { kind, message: message.into(), source: Some(Arc::new(source)) }
     }
 
+    /// The same failure, saying first what it is about, unless it says so already.
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        if !self.message.contains(name) {
+            self.message = format!("{name}: {}", self.message);
+        }
+        self
+    }
+
     /// What the caller can do about it.
     pub fn kind(&self) -> Kind {
         self.kind

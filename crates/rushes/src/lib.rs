@@ -1,15 +1,45 @@
-//! The data plane for video agents.
+//! The data plane for video agents: everything known about a video (frames, captions, transcript,
+//! objects, conversation), cached, and never stale.
+//!
+//! [`Rushes`] is a cheap handle to an open library, a folder. Videos come in by
+//! [`Rushes::ingest`], what models said of them by [`Rushes::import_file`]; agents ask with
+//! [`Rushes::context`], [`Rushes::search`], [`Rushes::sheet`], [`Rushes::frame`] and
+//! [`Rushes::entries`]. Two paths, which meet only in a change set:
+//!
+//! ```text
+//! INGEST  file -> probe -> extract -> shrink -> batch -> write: commit -> change -> cache.invalidate
+//! READ    request -> key -> memory -> ... -> store or video, once per key; answers say who served
+//! ```
+//!
+//! Times are seconds of media time: the container's own presentation timestamps.
+//!
+//! ```no_run
+//! use rushes::answer::ContextRequest;
+//! use rushes::config::Settings;
+//! use rushes::ingest::{IngestOptions, Source};
+//! use rushes::Rushes;
+//!
+//! # async fn run() -> rushes::Result<()> {
+//! let rushes = Rushes::open(Settings::library("my-videos")).await?;
+//! let taken = rushes.ingest(Source::File("talk.mp4".into()), IngestOptions::default(), None).await?;
+//! let request = ContextRequest { video: taken.video, at: Some(42.0), ..Default::default() };
+//! println!("{}", rushes.context(&request).await?.text);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod answer;
+mod builder;
 pub mod config;
 mod engine;
 mod error;
-#[allow(dead_code, unused_imports)] // until ingest and answers use it
 mod ffmpeg;
 pub mod import;
 pub mod ingest;
 pub mod read;
+mod write;
 
-pub use engine::{Messages, Removed, Rushes, Stats, Videos};
+pub use engine::{Messages, Rushes, Stats, Videos};
 pub use error::{Error, Kind as ErrorKind, Result};
 pub use rushes_store as store;
+pub use write::Removed;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use rushes_store::VideoId;
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// Where a video comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -111,4 +113,43 @@ pub struct Ingested {
     pub unchanged: bool,
     /// Frames of an interrupted run that were found and kept.
     pub resumed: u64,
+}
+
+impl IngestOptions {
+    /// Refuses what no ingest could do.
+    pub(crate) fn checked(self) -> Result<Self> {
+        self.sampling.check()?;
+        if !(16..=16_384).contains(&self.edge) {
+            return Err(Error::invalid("the longest edge is 16 to 16384 pixels"));
+        }
+        if !(0.0..=100.0).contains(&self.quality) {
+            return Err(Error::invalid("quality is 0 to 100"));
+        }
+        if !(0.5..=1.0).contains(&self.similarity) {
+            return Err(Error::invalid("similarity is 0.5 to 1"));
+        }
+        Ok(self)
+    }
+}
+
+impl Sampling {
+    fn check(&self) -> Result<()> {
+        let wrong = match self {
+            Self::Every(step) if !(0.001..=86_400.0).contains(step) => {
+                "the interval is 0.001 to 86400 seconds"
+            }
+            Self::Frames(count) if !(1..=1_000_000).contains(count) => {
+                "the number of frames is 1 to 1000000"
+            }
+            Self::Scene(change) if !(0.0..=1.0).contains(change) => "a scene change is 0 to 1",
+            Self::At(times) if times.is_empty() || times.len() > 100_000 => {
+                "1 to 100000 times can be named"
+            }
+            Self::At(times) if times.iter().any(|t| !t.is_finite() || *t < 0.0) => {
+                "times are 0 or more seconds"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::invalid(wrong))
+    }
 }

@@ -1,9 +1,22 @@
 //! Entries of a video in a window of time, page by page.
 
-use rushes_store::Entry;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rushes_store::{Entry, EntryQuery, Kind, Page, Timeline, VideoId, Window};
 use serde::{Deserialize, Serialize};
 
+use super::cursor;
+use super::fetch::From;
+use super::key::Scopes;
 use super::served::Served;
+use crate::engine::Rushes;
+use crate::error::{Error, Result};
+
+/// The most entries in one answer.
+const MOST: usize = 1000;
+/// Entries in an answer when the caller does not say.
+const USUAL: usize = 100;
 
 /// Asks for entries of one video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +44,7 @@ pub struct EntriesRequest {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entries {
     /// The entries in time order.
-    pub items: Vec<Entry>,
+    pub items: Arc<Vec<Entry>>,
     /// The next page's cursor; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -40,4 +53,91 @@ pub struct Entries {
     pub never_computed: Vec<String>,
     /// Who answered.
     pub served: Served,
+}
+
+impl Rushes {
+    /// Entries of a video in a window, in time order, page by page. Fails when the video is
+    /// unknown, or a time, the limit or the cursor cannot be meant.
+    pub async fn entries(&self, request: &EntriesRequest) -> Result<Entries> {
+        let began = Instant::now();
+        let video = self.resolve(&request.video).await?;
+        let query = query(&video.value.id, request)?;
+        let page = self.page(&query).await?;
+        let known = self.known(&video.value.id).await?;
+        let next = page.value.next.map(|place| cursor::write(place, &question(&query)));
+        let tier = video.tier.max(page.tier).max(known.tier);
+        Ok(Entries {
+            items: page.value.items.clone(),
+            next,
+            never_computed: never_computed(&query.kinds, &known.value),
+            served: self.inner.meter.note(tier, began),
+        })
+    }
+
+    async fn page(&self, query: &EntryQuery) -> Result<From<Arc<SharedPage>>> {
+        let store = self.inner.store.clone();
+        let scopes = Scopes::of_kinds(&query.video, &query.kinds);
+        let query = query.clone();
+        self.records(format!("page/{query:?}"), &scopes, move || async move {
+            let Page { items, next } = store.entries(&query).await?;
+            Ok(SharedPage { items: Arc::new(items), next })
+        })
+        .await
+    }
+}
+
+/// A page whose entries are shared by all who are answered from memory.
+#[derive(Serialize, Deserialize)]
+struct SharedPage {
+    items: Arc<Vec<Entry>>,
+    next: Option<rushes_store::Cursor>,
+}
+
+fn query(video: &VideoId, request: &EntriesRequest) -> Result<EntryQuery> {
+    let kinds = kinds(&request.kinds)?;
+    let window = Window::new(request.from, request.to)?;
+    let limit = limit(request.limit, USUAL, MOST)?;
+    let model = request.model.clone();
+    let mut query = EntryQuery { video: video.clone(), kinds, window, model, limit, after: None };
+    if let Some(text) = &request.cursor {
+        query.after = Some(cursor::read(text, &question(&query))?);
+    }
+    Ok(query)
+}
+
+/// What a cursor belongs to: the question without its page.
+fn question(query: &EntryQuery) -> String {
+    let EntryQuery { video, kinds, window, model, .. } = query;
+    format!("{video} {kinds:?} {window:?} {model:?}")
+}
+
+/// Kinds as a caller named them, each once.
+pub(crate) fn kinds(names: &[String]) -> Result<Vec<Kind>> {
+    if names.len() > 32 {
+        return Err(Error::invalid("at most 32 kinds can be asked for at once"));
+    }
+    let mut kinds = names.iter().map(|name| Ok(Kind::new(name)?)).collect::<Result<Vec<_>>>()?;
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}
+
+/// A limit as a caller gave it.
+pub(crate) fn limit(given: Option<usize>, usual: usize, most: usize) -> Result<usize> {
+    match given.unwrap_or(usual) {
+        limit if (1..=most).contains(&limit) => Ok(limit),
+        limit => Err(Error::invalid(format!("limit must be 1 to {most}, not {limit}"))),
+    }
+}
+
+/// Of the asked kinds (none: the built-in ones), those that no run computed for the video.
+pub(crate) fn never_computed(asked: &[Kind], known: &[Timeline]) -> Vec<String> {
+    let built_in = [Kind::FRAME, Kind::CAPTION, Kind::TRANSCRIPT, Kind::OBJECT];
+    let asked: Vec<&str> =
+        if asked.is_empty() { built_in.into() } else { asked.iter().map(Kind::as_str).collect() };
+    asked
+        .into_iter()
+        .filter(|kind| !known.iter().any(|timeline| timeline.kind.as_str() == *kind))
+        .map(str::to_owned)
+        .collect()
 }

@@ -1,10 +1,18 @@
 //! The read path: request, key, cache, and on a miss one query.
 
+mod cursor;
 mod entries;
 mod fetch;
+mod freshness;
+mod key;
+mod library;
+mod messages;
+mod meter;
 mod served;
 
 pub use entries::{Entries, EntriesRequest};
-#[allow(unused_imports)] // until the answers use it
 pub(crate) use fetch::From;
+pub(crate) use freshness::Freshness;
+pub(crate) use key::Scopes;
+pub(crate) use meter::Meter;
 pub use served::{Served, Tier};

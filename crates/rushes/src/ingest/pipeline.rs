@@ -1,0 +1,246 @@
+//! The stages of an ingest, one after the other on one screen.
+
+use futures::TryStreamExt;
+use rushes_store::{Kind as EntryKind, Older, Recipe, Run, Video};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::batch::Batch;
+use super::identify::{Identity, identify, now};
+use super::options::{Event, IngestOptions, Ingested, Source};
+use super::shrink::shrink;
+use super::thumbnail;
+use crate::engine::Rushes;
+use crate::error::{Error, Kind, Result};
+use crate::ffmpeg::{self, Probe};
+
+/// Where an ingest tells what it does; nobody need listen.
+pub(super) struct Events(pub(super) Option<mpsc::Sender<Event>>);
+
+impl Events {
+    pub(super) async fn tell(&self, event: Event) {
+        if let Some(listener) = &self.0 {
+            let _ = listener.send(event).await; // a listener that left is no reason to stop
+        }
+    }
+
+    /// Progress is told when there is room for it, so a slow listener does not slow the ingest.
+    fn hint(&self, event: Event) {
+        if let Some(listener) = &self.0 {
+            let _ = listener.try_send(event);
+        }
+    }
+}
+
+impl Rushes {
+    /// Takes a video in: identifies it by its bytes, takes frames as `options` say, and brings
+    /// along embedded subtitles, chapters and files beside it. The same bytes by the same recipe
+    /// again change nothing; another recipe adds its frames beside the others.
+    ///
+    /// Dropping the future does not corrupt anything: what is not finished is invisible and is
+    /// resumed by the next ingest. Fails when the file is not a video that ffmpeg decodes, or when
+    /// another ingest of it is under way ([`Kind::Busy`]).
+    pub async fn ingest(
+        &self,
+        source: Source,
+        options: IngestOptions,
+        events: Option<mpsc::Sender<Event>>,
+    ) -> Result<Ingested> {
+        let options = options.checked()?;
+        let events = Events(events);
+        let identity = identify(&source, options.name.as_deref()).await?;
+        let lock = self.lock(&identity.id)?;
+        let recipe = options.recipe();
+        let (video, probe, mut ingested) = match self.finished(&identity, &recipe).await? {
+            Some(video) => {
+                let ingested = Ingested { unchanged: true, ..Ingested::of(&video) };
+                (video, None, ingested)
+            }
+            None => self.take_in(&identity, &options, &recipe, &events).await?,
+        };
+        drop(lock);
+        let beside = (!identity.owned).then_some(identity.file.as_path());
+        self.bring_along(&video, beside, probe.as_ref(), &options, &events, &mut ingested).await?;
+        Ok(ingested)
+    }
+
+    /// The video, when these bytes were ingested by this recipe before; a new name or place of
+    /// theirs is noted.
+    async fn finished(&self, identity: &Identity, recipe: &Recipe) -> Result<Option<Video>> {
+        let store = &self.inner.store;
+        let Some(mut video) = store.video_by_hash(&identity.hash).await? else { return Ok(None) };
+        if !store.has_run(&video.id, recipe).await? {
+            return Ok(None);
+        }
+        let path = identity.file.to_str().filter(|_| !identity.owned);
+        let moved = path.is_some() && video.path.as_deref() != path;
+        if moved || video.name != identity.name {
+            video.path = path.map(str::to_owned).or(video.path);
+            video.name.clone_from(&identity.name);
+            video.added = now();
+            self.applied(&store.put_video(&video).await?).await;
+        }
+        Ok(Some(video))
+    }
+
+    async fn take_in(
+        &self,
+        identity: &Identity,
+        options: &IngestOptions,
+        recipe: &Recipe,
+        events: &Events,
+    ) -> Result<(Video, Option<Probe>, Ingested)> {
+        let store = &self.inner.store;
+        let probe = ffmpeg::probe(&identity.file, &self.limits())
+            .await
+            .map_err(|error| error.about(&identity.name))?;
+        let mut video = self.describe(identity, &probe).await?;
+        events
+            .tell(Event::Probed {
+                video: video.id.clone(),
+                name: video.name.clone(),
+                duration: probe.duration,
+            })
+            .await;
+        store.put_pending(&video).await?;
+        let run = store.run_open(&video.id, recipe, true).await?;
+        let mut ingested = Ingested { resumed: run.count, ..Ingested::of(&video) };
+        let chosen = self.frames(identity, options, &probe, &run, &mut ingested, events).await?;
+        if let (None, Some(picture)) = (&video.thumbnail, chosen) {
+            video.thumbnail = self.blocking(move |blobs| thumbnail::make(&picture, blobs)).await.ok();
+        }
+        self.adopt(identity, &mut video).await?;
+        let kinds = [EntryKind::frame()];
+        let finished = store.finish_ingest(&video, run.id, &kinds, Older::Keep).await?;
+        self.applied(&finished.change).await;
+        ingested.frames = finished.added;
+        Ok((video, Some(probe), ingested))
+    }
+
+    /// The pipeline proper. Returns the picture that suits a thumbnail best.
+    async fn frames(
+        &self,
+        identity: &Identity,
+        options: &IngestOptions,
+        probe: &Probe,
+        run: &Run,
+        ingested: &mut Ingested,
+        events: &Events,
+    ) -> Result<Option<rushes_store::BlobHash>> {
+        let limits = self.limits();
+        let raw = ffmpeg::sample(
+            &identity.file,
+            probe,
+            &options.sampling,
+            options.edge,
+            run.last,
+            &limits,
+        );
+        let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+        let mut shrunk =
+            std::pin::pin!(shrink(ReceiverStream::new(raw), options, self.inner.blobs.clone(), workers));
+        let mut batch = Batch::new(self.inner.store.as_ref(), run.id);
+        let mut choice = thumbnail::Choice::default();
+        let mut taken = run.count;
+        while let Some(frame) =
+            shrunk.try_next().await.map_err(|error| error.about(&identity.name))?
+        {
+            let done = frame.at - probe.start;
+            taken += 1;
+            ingested.duplicates += u64::from(frame.same_as.is_some());
+            ingested.bytes += frame.bytes;
+            choice.consider(&frame, done, probe.duration);
+            batch.add(frame.entry(probe.timing.estimated)).await?;
+            events.hint(Event::Progress {
+                done,
+                duration: probe.duration,
+                frames: taken,
+                duplicates: ingested.duplicates,
+            });
+        }
+        batch.write().await?;
+        if taken == 0 {
+            let message = format!("{}: not a single frame could be decoded", identity.name);
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        Ok(choice.picture())
+    }
+
+    /// The video's row, with its timing index stored.
+    async fn describe(&self, identity: &Identity, probe: &Probe) -> Result<Video> {
+        let known = self.inner.store.video_by_hash(&identity.hash).await?;
+        let timing = probe.timing.to_bytes();
+        let timing = self.blocking(move |blobs| Ok(blobs.put(&timing)?.0)).await?;
+        let path = (!identity.owned).then(|| identity.file.to_string_lossy().into_owned());
+        let (known_media, known_path, thumbnail) =
+            known.map(|video| (video.media, video.path, video.thumbnail)).unwrap_or_default();
+        Ok(Video {
+            id: identity.id.clone(),
+            hash: identity.hash,
+            name: identity.name.clone(),
+            path: path.or(known_path),
+            media: known_media.or_else(|| identity.owned.then_some(identity.hash)),
+            size: identity.size,
+            start: probe.start,
+            duration: probe.duration,
+            probe: probe.facts.clone(),
+            thumbnail,
+            timing: Some(timing),
+            added: now(),
+        })
+    }
+
+    /// Moves the bytes of an owned source into the library.
+    async fn adopt(&self, identity: &Identity, video: &mut Video) -> Result<()> {
+        if !identity.owned {
+            return Ok(());
+        }
+        let (file, hash) = (identity.file.clone(), identity.hash);
+        self.blocking(move |blobs| Ok(blobs.adopt(&file, &hash)?)).await?;
+        video.media = Some(hash);
+        Ok(())
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rushes_store::Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let blobs = self.inner.blobs.clone();
+        tokio::task::spawn_blocking(move || work(&blobs))
+            .await
+            .map_err(|error| Error::caused(Kind::Internal, "storing was interrupted", error))?
+    }
+}
+
+impl Ingested {
+    fn of(video: &Video) -> Self {
+        Self {
+            video: video.id.to_string(),
+            name: video.name.clone(),
+            frames: 0,
+            duplicates: 0,
+            bytes: 0,
+            entries: std::collections::BTreeMap::new(),
+            unchanged: false,
+            resumed: 0,
+        }
+    }
+}
+
+impl IngestOptions {
+    /// What made the frames: everything that changes which frames there are or how they look.
+    fn recipe(&self) -> Recipe {
+        Recipe {
+            tool: "rushes".to_owned(),
+            version: "1".to_owned(),
+            model: String::new(),
+            params: json!({
+                "edge": self.edge,
+                "quality": self.quality,
+                "sampling": self.sampling,
+                "similarity": self.similarity,
+            }),
+        }
+    }
+}

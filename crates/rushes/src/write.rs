@@ -1,0 +1,60 @@
+//! The only door for writes: commit to the store, then drop from the cache what the commit touched.
+
+use rushes_store::{BlobHash, Message, Role};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Rushes;
+use crate::error::{Error, Kind, Result};
+
+/// What [`Rushes::remove`] did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Removed {
+    /// The video's id.
+    pub video: String,
+    /// Files that no other video uses, now deleted.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Rushes {
+    /// Deletes a video: its rows, cached values, and files that no other video uses. The file that
+    /// it was ingested from stays. Fails while the video is being written.
+    pub async fn remove(&self, name: &str) -> Result<Removed> {
+        let video = self.resolve(name).await?.value;
+        let _lock = self.lock(&video.id)?;
+        let (change, unused) = self.inner.store.remove_video(&video.id).await?;
+        self.applied(&change).await;
+        let (blobs, bytes) = self.delete_blobs(unused).await?;
+        Ok(Removed { video: video.id.to_string(), blobs, bytes })
+    }
+
+    /// Appends a message to the conversation about a video. Fails when it is empty or larger than
+    /// 1 MB.
+    pub async fn append(&self, video: &str, role: Role, content: &str) -> Result<Message> {
+        if content.trim().is_empty() || content.len() > 1 << 20 {
+            return Err(Error::invalid("a message is 1 byte to 1 MB of text"));
+        }
+        let video = self.resolve(video).await?.value;
+        let (message, change) = self.inner.store.append(&video.id, role, content).await?;
+        self.applied(&change).await;
+        Ok(message)
+    }
+
+    async fn delete_blobs(&self, unused: Vec<BlobHash>) -> Result<(u64, u64)> {
+        let blobs = self.inner.blobs.clone();
+        let delete = tokio::task::spawn_blocking(move || {
+            let mut deleted = (0, 0);
+            for hash in unused {
+                let bytes = blobs.remove(&hash)?;
+                deleted = (deleted.0 + u64::from(bytes > 0), deleted.1 + bytes);
+            }
+            Ok::<_, rushes_store::Error>(deleted)
+        });
+        let deleted = delete.await.map_err(|error| {
+            Error::caused(Kind::Internal, "deleting files was interrupted", error)
+        })?;
+        Ok(deleted?)
+    }
+}
