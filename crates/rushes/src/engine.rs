@@ -33,6 +33,7 @@ pub(crate) struct Inner {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Videos {
     /// The videos, newest first.
+    #[serde(with = "crate::read::shared")]
     pub items: Arc<Vec<Video>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,7 @@ pub struct Videos {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Messages {
     /// The messages, oldest first.
+    #[serde(with = "crate::read::shared")]
     pub items: Arc<Vec<Message>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]

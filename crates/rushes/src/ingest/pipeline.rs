@@ -103,7 +103,6 @@ impl Rushes {
                 duration: probe.duration,
             })
             .await;
-        store.put_pending(&video).await?;
         let run = store.run_open(&video.id, recipe, true).await?;
         let mut ingested = Ingested { resumed: run.count, ..Ingested::of(&video) };
         let chosen = self.frames(identity, options, &probe, &run, &mut ingested, events).await?;

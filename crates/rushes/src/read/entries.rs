@@ -44,6 +44,7 @@ pub struct EntriesRequest {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entries {
     /// The entries in time order.
+    #[serde(with = "crate::read::shared")]
     pub items: Arc<Vec<Entry>>,
     /// The next page's cursor; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +90,7 @@ impl Rushes {
 /// A page whose entries are shared by all who are answered from memory.
 #[derive(Serialize, Deserialize)]
 struct SharedPage {
+    #[serde(with = "crate::read::shared")]
     items: Arc<Vec<Entry>>,
     next: Option<rushes_store::Cursor>,
 }

@@ -9,6 +9,7 @@ mod library;
 mod messages;
 mod meter;
 mod served;
+pub(crate) mod shared;
 
 pub use entries::{Entries, EntriesRequest};
 pub(crate) use fetch::From;
