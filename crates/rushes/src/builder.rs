@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rushes_cache::Cache;
-use rushes_store::{Blobs, SqliteStore, Store};
+use rushes_store::{Blobs, SqliteOptions, SqliteStore, Store};
 
 use crate::config::Settings;
 use crate::engine::{Inner, Rushes, checked_path};
@@ -18,7 +18,7 @@ pub(crate) async fn open(settings: Settings) -> Result<Rushes> {
     make_folder(&settings.library.join("locks"))?;
     let settings = Settings { library: absolute(&settings.library)?, ..settings };
     let file = settings.database.clone().unwrap_or_else(|| settings.library.join("rushes.db"));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file).await?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file, &SqliteOptions::default())?);
     let blobs = Blobs::open(settings.library.join("blobs"))?;
     let cache = Cache::builder().memory(settings.memory).build();
     let freshness = Freshness::new(store.seq().await?, settings.staleness);

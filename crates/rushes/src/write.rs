@@ -42,19 +42,29 @@ impl Rushes {
         Ok(message)
     }
 
+    /// Deletes those of the files that still nothing refers to, while nobody writes any.
     async fn delete_blobs(&self, unused: Vec<BlobHash>) -> Result<(u64, u64)> {
         let blobs = self.inner.blobs.clone();
-        let delete = tokio::task::spawn_blocking(move || {
+        let hold = blocking(move || blobs.hold_alone()).await?;
+        let unused = self.inner.store.unused(&unused).await?;
+        let blobs = self.inner.blobs.clone();
+        let deleted = blocking(move || {
             let mut deleted = (0, 0);
             for hash in unused {
                 let bytes = blobs.remove(&hash)?;
                 deleted = (deleted.0 + u64::from(bytes > 0), deleted.1 + bytes);
             }
-            Ok::<_, rushes_store::Error>(deleted)
+            Ok(deleted)
         });
-        let deleted = delete.await.map_err(|error| {
-            Error::caused(Kind::Internal, "deleting files was interrupted", error)
-        })?;
-        Ok(deleted?)
+        let deleted = deleted.await?;
+        drop(hold);
+        Ok(deleted)
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> rushes_store::Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| Error::caused(Kind::Internal, "deleting was interrupted", error))??)
 }

@@ -1,7 +1,7 @@
 //! The stages of an ingest, one after the other on one screen.
 
 use futures::TryStreamExt;
-use rushes_store::{Kind as EntryKind, Older, Recipe, Run, Video};
+use rushes_store::{BlobHash, BlobHold, Kind as EntryKind, Older, Recipe, Run, Video};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -106,10 +106,7 @@ impl Rushes {
         let run = store.run_open(&video.id, recipe, true).await?;
         let mut ingested = Ingested { resumed: run.count, ..Ingested::of(&video) };
         let chosen = self.frames(identity, options, &probe, &run, &mut ingested, events).await?;
-        if let (None, Some(picture)) = (&video.thumbnail, chosen) {
-            video.thumbnail = self.blocking(move |blobs| thumbnail::make(&picture, blobs)).await.ok();
-        }
-        self.adopt(identity, &mut video).await?;
+        let _hold = self.put_files(identity, &mut video, &probe, chosen).await?;
         let kinds = [EntryKind::frame()];
         let finished = store.finish_ingest(&video, run.id, &kinds, Older::Keep).await?;
         self.applied(&finished.change).await;
@@ -126,7 +123,7 @@ impl Rushes {
         run: &Run,
         ingested: &mut Ingested,
         events: &Events,
-    ) -> Result<Option<rushes_store::BlobHash>> {
+    ) -> Result<Option<BlobHash>> {
         let limits = self.limits();
         let raw = ffmpeg::sample(
             &identity.file,
@@ -137,9 +134,9 @@ impl Rushes {
             &limits,
         );
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
-        let mut shrunk =
-            std::pin::pin!(shrink(ReceiverStream::new(raw), options, self.inner.blobs.clone(), workers));
-        let mut batch = Batch::new(self.inner.store.as_ref(), run.id);
+        let mut shrunk = std::pin::pin!(shrink(ReceiverStream::new(raw), options, workers));
+        let mut batch =
+            Batch::new(self.inner.store.as_ref(), self.inner.blobs.clone(), run.id);
         let mut choice = thumbnail::Choice::default();
         let mut taken = run.count;
         while let Some(frame) =
@@ -148,9 +145,8 @@ impl Rushes {
             let done = frame.at - probe.start;
             taken += 1;
             ingested.duplicates += u64::from(frame.same_as.is_some());
-            ingested.bytes += frame.bytes;
             choice.consider(&frame, done, probe.duration);
-            batch.add(frame.entry(probe.timing.estimated)).await?;
+            batch.add(frame, probe.timing.estimated).await?;
             events.hint(Event::Progress {
                 done,
                 duration: probe.duration,
@@ -159,6 +155,7 @@ impl Rushes {
             });
         }
         batch.write().await?;
+        ingested.bytes = batch.stored;
         if taken == 0 {
             let message = format!("{}: not a single frame could be decoded", identity.name);
             return Err(Error::new(Kind::Unsupported, message));
@@ -166,49 +163,58 @@ impl Rushes {
         Ok(choice.picture())
     }
 
-    /// The video's row, with its timing index stored.
+    /// The video's row, but for the files that belong to it.
     async fn describe(&self, identity: &Identity, probe: &Probe) -> Result<Video> {
         let known = self.inner.store.video_by_hash(&identity.hash).await?;
-        let timing = probe.timing.to_bytes();
-        let timing = self.blocking(move |blobs| Ok(blobs.put(&timing)?.0)).await?;
         let path = (!identity.owned).then(|| identity.file.to_string_lossy().into_owned());
-        let (known_media, known_path, thumbnail) =
+        let (media, known_path, thumbnail) =
             known.map(|video| (video.media, video.path, video.thumbnail)).unwrap_or_default();
         Ok(Video {
             id: identity.id.clone(),
             hash: identity.hash,
             name: identity.name.clone(),
             path: path.or(known_path),
-            media: known_media.or_else(|| identity.owned.then_some(identity.hash)),
+            media,
             size: identity.size,
             start: probe.start,
             duration: probe.duration,
             probe: probe.facts.clone(),
             thumbnail,
-            timing: Some(timing),
+            timing: None,
             added: now(),
         })
     }
 
-    /// Moves the bytes of an owned source into the library.
-    async fn adopt(&self, identity: &Identity, video: &mut Video) -> Result<()> {
-        if !identity.owned {
-            return Ok(());
-        }
-        let (file, hash) = (identity.file.clone(), identity.hash);
-        self.blocking(move |blobs| Ok(blobs.adopt(&file, &hash)?)).await?;
-        video.media = Some(hash);
-        Ok(())
-    }
-
-    async fn blocking<T: Send + 'static>(
+    /// Stores the timing index, the thumbnail and, for an owned source, the bytes themselves. What
+    /// is returned keeps them from being deleted until the video's row refers to them.
+    async fn put_files(
         &self,
-        work: impl FnOnce(&rushes_store::Blobs) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+        identity: &Identity,
+        video: &mut Video,
+        probe: &Probe,
+        chosen: Option<BlobHash>,
+    ) -> Result<BlobHold> {
         let blobs = self.inner.blobs.clone();
-        tokio::task::spawn_blocking(move || work(&blobs))
+        let owned = identity.owned.then(|| identity.file.clone());
+        let hash = identity.hash;
+        let timing = probe.timing.to_bytes();
+        let picture = chosen.filter(|_| video.thumbnail.is_none());
+        let put = tokio::task::spawn_blocking(move || {
+            let hold = blobs.hold()?;
+            let timing = blobs.put(&timing)?.0;
+            let thumbnail = picture.map(|picture| thumbnail::make(&picture, &blobs)).transpose()?;
+            if let Some(file) = owned {
+                blobs.adopt(&file, &hash)?;
+            }
+            Ok::<_, Error>((hold, timing, thumbnail))
+        });
+        let (hold, timing, thumbnail) = put
             .await
-            .map_err(|error| Error::caused(Kind::Internal, "storing was interrupted", error))?
+            .map_err(|error| Error::caused(Kind::Internal, "storing was interrupted", error))??;
+        video.timing = Some(timing);
+        video.thumbnail = thumbnail.or(video.thumbnail);
+        video.media = identity.owned.then_some(hash).or(video.media);
+        Ok(hold)
     }
 }
 

@@ -3,7 +3,7 @@
 use futures::{Stream, StreamExt, TryStreamExt};
 use rushes_codec::image::webp_from_yuv;
 use rushes_codec::phash::Look;
-use rushes_store::{BlobHash, Blobs, Kind as EntryKind, NewEntry};
+use rushes_store::{BlobHash, Kind as EntryKind, NewEntry};
 use serde_json::json;
 
 use super::options::IngestOptions;
@@ -20,8 +20,8 @@ pub(super) struct Shrunk {
     /// The number of the frame whose picture stands for this one too.
     pub(super) same_as: Option<u64>,
     pub(super) picture: BlobHash,
-    /// Bytes that were stored; 0 for a duplicate or a picture that was there.
-    pub(super) bytes: u64,
+    /// The picture as WebP; empty for a duplicate.
+    pub(super) webp: Vec<u8>,
     /// How much the luma varies: flat pictures make poor thumbnails.
     pub(super) spread: f32,
 }
@@ -56,7 +56,6 @@ impl Shrunk {
 pub(super) fn shrink(
     frames: impl Stream<Item = Result<RawFrame>> + Send + 'static,
     options: &IngestOptions,
-    blobs: Blobs,
     workers: usize,
 ) -> impl Stream<Item = Result<Shrunk>> + Send {
     let quality = options.quality;
@@ -70,10 +69,7 @@ pub(super) fn shrink(
             let same_as = kept.original_of(&frame, &look, similarity);
             (frame, look, same_as)
         })
-        .map(move |seen| {
-            let blobs = blobs.clone();
-            async move { aside(move || encode(seen?, quality, &blobs)).await }
-        })
+        .map(move |seen| async move { aside(move || encode(seen?, quality)).await })
         .buffered(workers)
         .map_ok(move |mut shrunk| {
             // Frames arrive in order, so the picture a duplicate refers to is the one kept last.
@@ -114,15 +110,10 @@ fn look(frame: RawFrame) -> Result<(RawFrame, Look)> {
 fn encode(
     (frame, look, same_as): (RawFrame, Look, Option<u64>),
     quality: f32,
-    blobs: &Blobs,
 ) -> Result<Shrunk> {
-    let (picture, bytes) = match same_as {
-        Some(_) => (BlobHash([0; 32]), 0),
-        None => {
-            let webp = webp_from_yuv(&frame.picture, quality)?;
-            let (hash, new) = blobs.put(&webp)?;
-            (hash, if new { webp.len() as u64 } else { 0 })
-        }
+    let webp = match same_as {
+        Some(_) => Vec::new(),
+        None => webp_from_yuv(&frame.picture, quality)?,
     };
     Ok(Shrunk {
         number: frame.number,
@@ -130,8 +121,8 @@ fn encode(
         key: frame.key,
         size: (frame.picture.width, frame.picture.height),
         same_as,
-        picture,
-        bytes,
+        picture: BlobHash::of(&webp),
+        webp,
         spread: spread(&look.luma),
     })
 }
@@ -169,20 +160,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_of_equal_frames_is_stored_once_and_each_keeps_its_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path()).unwrap();
         let frames = [200, 200, 200, 90, 90, 200].iter().zip(0..).map(|(b, n)| frame(n, *b));
         let frames: Vec<_> = frames.collect();
         let stream = futures::stream::iter(frames);
         let options = IngestOptions::default();
-        let shrunk: Vec<_> = shrink(stream, &options, blobs, 2).try_collect().await.unwrap();
+        let shrunk: Vec<_> = shrink(stream, &options, 2).try_collect().await.unwrap();
         let originals: Vec<_> = shrunk.iter().map(|s| s.same_as).collect();
         assert_eq!(originals, [None, Some(0), Some(0), None, Some(3), None]);
         let times: Vec<_> = shrunk.iter().map(|s| s.at).collect();
         assert_eq!(times, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(shrunk[1].picture, shrunk[0].picture);
         assert_ne!(shrunk[3].picture, shrunk[0].picture);
-        assert_eq!(shrunk[5].picture, shrunk[0].picture, "the same bytes are one blob");
-        assert_eq!(shrunk[5].bytes, 0);
+        assert_eq!(shrunk[5].picture, shrunk[0].picture, "the same bytes have one name");
+        assert!(shrunk[1].webp.is_empty() && !shrunk[0].webp.is_empty());
     }
 }
