@@ -8,7 +8,10 @@ use serde::de::DeserializeOwned;
 use crate::error;
 
 /// A Python object with the same meaning as the answer.
-pub(crate) fn to_python<'py>(py: Python<'py>, answer: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn to_python<'py>(
+    py: Python<'py>,
+    answer: &impl Serialize,
+) -> PyResult<Bound<'py, PyAny>> {
     let text = serde_json::to_string(answer).map_err(error::internal)?;
     py.import("json")?.call_method1("loads", (text,))
 }

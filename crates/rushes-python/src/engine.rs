@@ -48,8 +48,7 @@ impl Library {
             flags.push((key.extract::<String>()?, value.str()?.to_string()));
         }
         let named: Vec<_> = flags.iter().map(|(key, text)| (key.as_str(), text.clone())).collect();
-        let mut settings =
-            Settings::load(None, &named).map_err(|error| error::raised(&error))?;
+        let mut settings = Settings::load(None, &named).map_err(|error| error::raised(&error))?;
         if let Some(folder) = folder {
             settings.library = folder;
         }
@@ -84,11 +83,9 @@ impl Library {
         file: PathBuf,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options: ImportOptions =
-            options.map(from_python).transpose()?.unwrap_or_default();
+        let mut options: ImportOptions = options.map(from_python).transpose()?.unwrap_or_default();
         if options.origin.is_empty() {
-            options.origin =
-                file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            options.origin = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         }
         let done = self.wait(py, self.rushes.import_file(video, &file, options))?;
         to_python(py, &done)

@@ -40,7 +40,7 @@ pub struct SearchQuery {
 }
 
 /// One thing found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Hit {
     /// The entry.
     pub entry: crate::model::Entry,

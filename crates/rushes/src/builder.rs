@@ -37,6 +37,7 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 fn absolute(folder: &Path) -> Result<std::path::PathBuf> {
-    std::fs::canonicalize(folder)
-        .map_err(|error| Error::caused(Kind::Internal, format!("{}: {error}", folder.display()), error))
+    std::fs::canonicalize(folder).map_err(|error| {
+        Error::caused(Kind::Internal, format!("{}: {error}", folder.display()), error)
+    })
 }

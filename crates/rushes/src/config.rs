@@ -142,7 +142,8 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "What is logged: error, warn, info, debug, trace, or a filter such as \
                   `rushes=debug,warn`.",
         read: |s, text| {
-            s.log_level = text.to_lowercase().replace("warning", "warn").replace("critical", "error");
+            s.log_level =
+                text.to_lowercase().replace("warning", "warn").replace("critical", "error");
             Ok(())
         },
     },
@@ -203,16 +204,16 @@ impl Settings {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Error::caused(Kind::Invalid, format!("cannot read {}: {error}", file.display()), error)
         })?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error| Error::invalid(format!("{}: {error}", file.display())))?;
+        let table: toml::Table =
+            text.parse().map_err(|error| Error::invalid(format!("{}: {error}", file.display())))?;
         for (key, value) in table {
             let text = match value {
                 toml::Value::String(text) => text,
                 other => other.to_string(),
             };
             let place = format!("{}: {key}", file.display());
-            let setting = find(&key).map_err(|error| Error::invalid(format!("{place}: {error}")))?;
+            let setting =
+                find(&key).map_err(|error| Error::invalid(format!("{place}: {error}")))?;
             self.set(setting, &text, &place)?;
         }
         Ok(())
@@ -303,7 +304,9 @@ fn duration(text: &str, unit_seconds: f64) -> std::result::Result<Duration, Stri
 /// `docs/configuration.md`, made from the list.
 pub fn reference() -> String {
     let mut page = String::from(include_str!("config/reference.md"));
-    page.push_str("| key | environment | also understood | default | meaning |\n|---|---|---|---|---|\n");
+    page.push_str(
+        "| key | environment | also understood | default | meaning |\n|---|---|---|---|---|\n",
+    );
     for setting in SETTINGS {
         let alias = setting.alias.map(|name| format!("`{name}`")).unwrap_or_default();
         page.push_str(&format!(
@@ -344,7 +347,8 @@ mod tests {
 
     #[test]
     fn the_first_designs_variables_are_understood_and_ours_win() {
-        let env = [("DATABASE_PATH", "data/bri.db"), ("CACHE_TTL_HOURS", "2"), ("LOG_LEVEL", "WARNING")];
+        let env =
+            [("DATABASE_PATH", "data/bri.db"), ("CACHE_TTL_HOURS", "2"), ("LOG_LEVEL", "WARNING")];
         let settings = load("", &env, &[]).unwrap();
         assert_eq!(settings.database, Some("data/bri.db".into()));
         assert_eq!(settings.ttl, Duration::from_secs(7200));

@@ -88,7 +88,11 @@ impl Rushes {
     pub fn incoming(&self) -> Result<PathBuf> {
         let folder = self.inner.settings.library.join("incoming");
         std::fs::create_dir_all(&folder).map_err(|error| {
-            Error::caused(Kind::Internal, format!("cannot make the folder for uploads: {error}"), error)
+            Error::caused(
+                Kind::Internal,
+                format!("cannot make the folder for uploads: {error}"),
+                error,
+            )
         })?;
         Ok(folder)
     }

@@ -33,9 +33,11 @@ mod builder;
 pub mod config;
 mod engine;
 mod error;
+#[allow(dead_code, unused_imports)]
 mod ffmpeg;
 pub mod import;
 pub mod ingest;
+mod later;
 pub mod read;
 mod write;
 

@@ -35,7 +35,8 @@ pub(crate) async fn identify(source: &Source, name: Option<&str>) -> Result<Iden
     }
     let hash = hash_file(&file).await?;
     if facts(&file)? != before {
-        let message = format!("{name}: the file changed while it was read; ingest it when it is whole");
+        let message =
+            format!("{name}: the file changed while it was read; ingest it when it is whole");
         return Err(Error::new(Kind::Busy, message));
     }
     Ok(Identity { id: VideoId::of(&hash), hash, file, owned, name, size: before.0 })
@@ -51,7 +52,9 @@ pub(crate) async fn hash_file(path: &Path) -> Result<BlobHash> {
     });
     hash.await
         .map_err(|error| Error::caused(Kind::Internal, "hashing was interrupted", error))?
-        .map_err(|error| Error::caused(Kind::Unsupported, format!("cannot read the file: {error}"), error))
+        .map_err(|error| {
+            Error::caused(Kind::Unsupported, format!("cannot read the file: {error}"), error)
+        })
 }
 
 /// Names are shown, searched and printed: no control characters, no path, bounded length.

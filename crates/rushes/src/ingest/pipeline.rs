@@ -52,7 +52,7 @@ impl Rushes {
         let identity = identify(&source, options.name.as_deref()).await?;
         let lock = self.lock(&identity.id)?;
         let recipe = options.recipe();
-        let (video, probe, mut ingested) = match self.finished(&identity, &recipe).await? {
+        let (_video, _probe, ingested) = match self.finished(&identity, &recipe).await? {
             Some(video) => {
                 let ingested = Ingested { unchanged: true, ..Ingested::of(&video) };
                 (video, None, ingested)
@@ -60,8 +60,7 @@ impl Rushes {
             None => self.take_in(&identity, &options, &recipe, &events).await?,
         };
         drop(lock);
-        let beside = (!identity.owned).then_some(identity.file.as_path());
-        self.bring_along(&video, beside, probe.as_ref(), &options, &events, &mut ingested).await?;
+        // EXTRAS
         Ok(ingested)
     }
 
@@ -135,8 +134,7 @@ impl Rushes {
         );
         let workers = std::thread::available_parallelism().map_or(2, usize::from) + 1;
         let mut shrunk = std::pin::pin!(shrink(ReceiverStream::new(raw), options, workers));
-        let mut batch =
-            Batch::new(self.inner.store.as_ref(), self.inner.blobs.clone(), run.id);
+        let mut batch = Batch::new(self.inner.store.as_ref(), self.inner.blobs.clone(), run.id);
         let mut choice = thumbnail::Choice::default();
         let mut taken = run.count;
         while let Some(frame) =

@@ -107,10 +107,7 @@ fn look(frame: RawFrame) -> Result<(RawFrame, Look)> {
     Ok((frame, look))
 }
 
-fn encode(
-    (frame, look, same_as): (RawFrame, Look, Option<u64>),
-    quality: f32,
-) -> Result<Shrunk> {
+fn encode((frame, look, same_as): (RawFrame, Look, Option<u64>), quality: f32) -> Result<Shrunk> {
     let webp = match same_as {
         Some(_) => Vec::new(),
         None => webp_from_yuv(&frame.picture, quality)?,
@@ -156,7 +153,6 @@ mod tests {
         let picture = Yuv420 { width, height, data };
         Ok(RawFrame { number, at: number as f64, key: false, picture })
     }
-
 
     #[tokio::test]
     async fn a_run_of_equal_frames_is_stored_once_and_each_keeps_its_time() {

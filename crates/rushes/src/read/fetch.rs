@@ -217,9 +217,8 @@ impl Rushes {
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
         let key = Key::new(namespace::RECORDS, key);
-        let (value, origin) = self
-            .cached(&key, scopes, move || async move { encode(&query().await?) })
-            .await?;
+        let (value, origin) =
+            self.cached(&key, scopes, move || async move { encode(&query().await?) }).await?;
         let value = value.decoded(decode::<T>)?;
         Ok(From { value, tier: served_by(origin, Tier::Store) })
     }
@@ -235,8 +234,12 @@ impl Rushes {
             let bytes = load().await.map_err(|error| Arc::new(error) as LoadError)?;
             Ok(Loaded { bytes: Some(bytes), ttl })
         };
-        let Fetched { value, origin } =
-            self.inner.cache.get_or_load(key, scopes, load).await.map_err(|error| failed(&error))?;
+        let Fetched { value, origin } = self
+            .inner
+            .cache
+            .get_or_load(key, scopes, load)
+            .await
+            .map_err(|error| failed(&error))?;
         let value = value.ok_or_else(|| {
             Error::new(ErrorKind::Internal, "a record was cached as absent; please report this")
         })?;

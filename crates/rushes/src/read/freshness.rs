@@ -22,12 +22,7 @@ pub(crate) struct Freshness {
 
 impl Freshness {
     pub(crate) fn new(seq: u64, bound: Duration) -> Self {
-        Self {
-            opened: Instant::now(),
-            seen: AtomicU64::new(seq),
-            looked: AtomicU64::new(0),
-            bound,
-        }
+        Self { opened: Instant::now(), seen: AtomicU64::new(seq), looked: AtomicU64::new(0), bound }
     }
 
     /// Whether it is this caller's turn to look.
@@ -35,7 +30,10 @@ impl Freshness {
         let now = self.opened.elapsed().as_micros() as u64 + 1;
         let looked = self.looked.load(Ordering::Relaxed);
         let due = looked == 0 || now.saturating_sub(looked) > self.bound.as_micros() as u64;
-        due && self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        due && self
+            .looked
+            .compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 

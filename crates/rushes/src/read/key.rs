@@ -54,11 +54,9 @@ impl Scopes {
             Change::Video(video) => {
                 vec![Self::videos(), Self::video(video), Self::all_entries()]
             }
-            Change::Entries { video, kind, .. } => vec![
-                Self::kind(video, kind),
-                Self::entries(video),
-                Self::all_entries(),
-            ],
+            Change::Entries { video, kind, .. } => {
+                vec![Self::kind(video, kind), Self::entries(video), Self::all_entries()]
+            }
             Change::Messages(video) => vec![Self::messages(video)],
         }
     }

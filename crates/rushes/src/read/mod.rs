@@ -1,5 +1,6 @@
 //! The read path: request, key, cache, and on a miss one query.
 
+mod cache_stats;
 mod cursor;
 mod entries;
 mod fetch;
