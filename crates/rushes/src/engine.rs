@@ -34,6 +34,7 @@ pub(crate) struct Inner {
 pub struct Videos {
     /// The videos, newest first.
     #[serde(with = "crate::read::shared")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Video>))]
     pub items: Arc<Vec<Video>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,7 @@ pub struct Videos {
 pub struct Messages {
     /// The messages, oldest first.
     #[serde(with = "crate::read::shared")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Message>))]
     pub items: Arc<Vec<Message>>,
     /// The next page's cursor.
     #[serde(skip_serializing_if = "Option::is_none")]

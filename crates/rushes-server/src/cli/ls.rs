@@ -33,7 +33,7 @@ fn human(videos: &Videos) -> String {
         return "The library is empty: rushes ingest FILE".to_owned();
     }
     let mut table = Table::new(&["ID", "LENGTH", "PICTURE", "SIZE", "NAME"]);
-    for video in &videos.items {
+    for video in videos.items.iter() {
         table.row([
             video.id.to_string(),
             clock(video.duration),

@@ -8,6 +8,7 @@ mod cite;
 mod clip;
 mod completions;
 mod context;
+mod demo;
 pub(crate) mod exit;
 mod globals;
 mod import;
@@ -66,6 +67,7 @@ enum Command {
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
     Completions(completions::Completions),
+    Demo(demo::Demo),
 }
 
 /// Runs the command that was typed; says on standard error what went wrong.
@@ -106,6 +108,7 @@ impl Command {
             Self::Rm(command) => command.run(globals, out).await,
             Self::Stats(command) => command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
+            Self::Demo(command) => command.run(globals, out).await,
             Self::Serve(_) | Self::Mcp(_) => Ok(()),
         }
         .map(|()| ExitCode::SUCCESS)

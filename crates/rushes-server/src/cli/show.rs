@@ -103,7 +103,7 @@ fn maker(recipe: &rushes::store::Recipe) -> String {
 
 fn entries_text(entries: &Entries) -> String {
     let mut table = Table::new(&["ID", "START", "END", "KIND", "WHAT"]);
-    for entry in &entries.items {
+    for entry in entries.items.iter() {
         let end = if entry.estimated { "~" } else { "" };
         table.row([
             entry.id.to_string(),

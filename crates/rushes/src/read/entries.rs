@@ -45,6 +45,7 @@ pub struct EntriesRequest {
 pub struct Entries {
     /// The entries in time order.
     #[serde(with = "crate::read::shared")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<Entry>))]
     pub items: Arc<Vec<Entry>>,
     /// The next page's cursor; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
