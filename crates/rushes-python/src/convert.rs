@@ -17,7 +17,10 @@ pub(crate) fn to_python<'py>(
 }
 
 /// A request made of keyword arguments; those that are `None` count as not given.
-pub(crate) fn from_python<T: DeserializeOwned>(arguments: &Bound<'_, PyDict>) -> PyResult<T> {
+pub(crate) fn from_python<T: DeserializeOwned + Default>(
+    arguments: Option<&Bound<'_, PyDict>>,
+) -> PyResult<T> {
+    let Some(arguments) = arguments else { return Ok(T::default()) };
     let given = PyDict::new(arguments.py());
     for (name, value) in arguments {
         if !value.is_none() {

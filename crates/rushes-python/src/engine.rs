@@ -83,7 +83,7 @@ impl Library {
         file: PathBuf,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options: ImportOptions = options.map(from_python).transpose()?.unwrap_or_default();
+        let mut options: ImportOptions = from_python(options)?;
         if options.origin.is_empty() {
             options.origin = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         }
@@ -107,7 +107,7 @@ impl Library {
     fn entries<'py>(
         &self,
         py: Python<'py>,
-        request: &Bound<'py, PyDict>,
+        request: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request: EntriesRequest = from_python(request)?;
         to_python(py, &self.wait(py, self.rushes.entries(&request))?)
@@ -118,7 +118,7 @@ impl Library {
     fn context<'py>(
         &self,
         py: Python<'py>,
-        request: &Bound<'py, PyDict>,
+        request: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request: ContextRequest = from_python(request)?;
         to_python(py, &self.wait(py, self.rushes.context(&request))?)
@@ -129,7 +129,7 @@ impl Library {
     fn search<'py>(
         &self,
         py: Python<'py>,
-        request: &Bound<'py, PyDict>,
+        request: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request: SearchRequest = from_python(request)?;
         to_python(py, &self.wait(py, self.rushes.search(&request))?)
@@ -140,7 +140,7 @@ impl Library {
     fn frame<'py>(
         &self,
         py: Python<'py>,
-        request: &Bound<'py, PyDict>,
+        request: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyAny>)> {
         let request: FrameRequest = from_python(request)?;
         let frame = self.wait(py, self.rushes.frame(&request))?;
@@ -158,7 +158,7 @@ impl Library {
     fn sheet<'py>(
         &self,
         py: Python<'py>,
-        request: &Bound<'py, PyDict>,
+        request: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyAny>)> {
         let request: SheetRequest = from_python(request)?;
         let sheet = self.wait(py, self.rushes.sheet(&request))?;
