@@ -9,6 +9,8 @@ mod page;
 mod query;
 mod sqlite;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use blob::{BlobHold, Blobs};
 pub use change::{Change, ChangeSet};

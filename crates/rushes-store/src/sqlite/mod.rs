@@ -8,16 +8,18 @@
 mod change;
 mod connection;
 mod entries;
+mod finish;
 mod migrate;
 mod prepare;
 mod queries;
 mod rows;
 mod runs;
 mod search;
-#[cfg(test)]
-mod smoke;
 mod store;
+#[cfg(test)]
+mod tests;
 mod videos;
+mod write;
 
 pub use connection::{Durability, SqliteOptions};
 pub use store::SqliteStore;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::change::{self, Watch};
 use super::connection::{Readers, SqliteOptions, Writer, open_writer};
-use super::{entries, migrate, prepare, queries, runs, search, videos};
+use super::{entries, finish, migrate, prepare, queries, runs, search, videos, write};
 use crate::change::ChangeSet;
 use crate::error::{Error, Result};
 use crate::model::{
@@ -118,13 +118,13 @@ impl Store for SqliteStore {
 
     async fn run_write(&self, run: RunId, entries: Vec<NewEntry>) -> Result<u64> {
         let batch = prepare::prepare(entries)?;
-        self.writer.run(move |transaction| runs::write(transaction, run, &batch)).await
+        self.writer.run(move |transaction| write::write(transaction, run, &batch)).await
     }
 
     async fn run_finish(&self, run: RunId, kinds: &[Kind], older: Older) -> Result<Finished> {
         let kinds = kinds.to_vec();
         self.writer
-            .run(move |transaction| runs::finish(transaction, run, None, &kinds, older))
+            .run(move |transaction| finish::finish(transaction, run, None, &kinds, older))
             .await
     }
 
@@ -137,7 +137,7 @@ impl Store for SqliteStore {
     ) -> Result<Finished> {
         let (video, kinds) = (video.clone(), kinds.to_vec());
         self.writer
-            .run(move |transaction| runs::finish(transaction, run, Some(&video), &kinds, older))
+            .run(move |transaction| finish::finish(transaction, run, Some(&video), &kinds, older))
             .await
     }
 
