@@ -3,6 +3,8 @@
 //! The writing process is this test binary, started again with [`CHILD`] set. It says on standard
 //! output what was acknowledged to it, line by line.
 
+#![allow(clippy::unwrap_used, reason = "a failed check is a panic")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
