@@ -1,6 +1,6 @@
 //! The conformance suite, and what is particular to a file.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use rusqlite::Connection;
@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::store::Store;
 use crate::testing::{Opening, conformance};
 
-fn open(path: PathBuf) -> Result<SqliteStore, Error> {
-    SqliteStore::open(&path, &SqliteOptions::default())
+fn open(path: &Path) -> Result<SqliteStore, Error> {
+    SqliteStore::open(path, &SqliteOptions::default())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -19,7 +19,8 @@ async fn conforms() {
     let folder = tempfile::tempdir().unwrap();
     conformance(&|name| {
         let path = folder.path().join(format!("{name}.db"));
-        let opening: Opening = Box::pin(async { Arc::new(open(path).unwrap()) as Arc<dyn Store> });
+        let opening: Opening =
+            Box::pin(async move { Arc::new(open(&path).unwrap()) as Arc<dyn Store> });
         opening
     })
     .await;
@@ -45,7 +46,7 @@ fn many_may_open_a_new_file_at_once() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     barrier.wait();
-                    open(path.clone()).unwrap();
+                    open(&path).unwrap();
                 });
             }
         });
@@ -61,10 +62,10 @@ fn refuses_files_that_are_not_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.db");
     std::fs::write(&text, "this is not a database, though it is long enough".repeat(100)).unwrap();
-    assert!(matches!(open(text), Err(Error::Corrupt(_))));
+    assert!(matches!(open(&text), Err(Error::Corrupt(_))));
     let other = folder.path().join("other.db");
     Connection::open(&other).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
-    assert!(matches!(open(other.clone()), Err(Error::Invalid(_))));
+    assert!(matches!(open(&other), Err(Error::Invalid(_))));
     let tables: i64 = Connection::open(&other)
         .unwrap()
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -76,23 +77,23 @@ fn refuses_files_that_are_not_its_own() {
 fn refuses_a_newer_or_altered_schema() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    drop(open(path.clone()).unwrap());
+    drop(open(&path).unwrap());
     let db = Connection::open(&path).unwrap();
     let latest = super::migrate::latest();
     db.pragma_update(None, "user_version", latest + 1).unwrap();
-    let error = open(path.clone()).unwrap_err();
+    let error = open(&path).unwrap_err();
     assert!(matches!(&error, Error::TooNew(why) if why.contains("a.db")), "{error}");
     db.pragma_update(None, "user_version", latest).unwrap();
-    open(path.clone()).unwrap();
+    open(&path).unwrap();
     db.execute("UPDATE migrations SET checksum = 'x' WHERE version = 1", []).unwrap();
-    assert!(matches!(open(path), Err(Error::Corrupt(_))));
+    assert!(matches!(open(&path), Err(Error::Corrupt(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_finds_what_was_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let store = open(path.clone()).unwrap();
+    let store = open(&path).unwrap();
     let db = Connection::open(&path).unwrap();
     db.execute_batch(
         "INSERT INTO videos (id) VALUES ('x'); INSERT INTO recipes VALUES (1, '', '', '', '{}');

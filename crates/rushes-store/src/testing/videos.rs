@@ -15,11 +15,12 @@ pub(super) async fn are_found_by_id_prefix_and_name(open: Open<'_>) {
     let one = put(&store, "one.mp4").await;
     let hostile = put(&store, "a\nb\"; DROP TABLE videos; -- ../%_\0z.mp4").await;
     for video in [&one, &hostile] {
+        let only = std::slice::from_ref(video);
         assert_eq!(store.video(&video.id).await.unwrap().as_ref(), Some(video));
         assert_eq!(store.video_by_hash(&video.hash).await.unwrap().as_ref(), Some(video));
         let id = video.id.as_str();
         for name in [id, &id[..8], &id.to_uppercase()[..4], &video.name] {
-            assert_eq!(store.find(name, 10).await.unwrap(), [video.clone()], "{name:?}");
+            assert_eq!(store.find(name, 10).await.unwrap(), only, "{name:?}");
         }
     }
     for name in ["", "two.mp4", "%", &one.id.as_str()[..3], "one", "00000000", "' OR 1"] {
@@ -29,7 +30,7 @@ pub(super) async fn are_found_by_id_prefix_and_name(open: Open<'_>) {
     let mut confusing = video("confusing");
     confusing.name = one.id.as_str().to_owned();
     store.put_video(&confusing).await.unwrap();
-    assert_eq!(store.find(one.id.as_str(), 10).await.unwrap(), [one.clone()]);
+    assert_eq!(store.find(one.id.as_str(), 10).await.unwrap(), std::slice::from_ref(&one));
     let mut twin = video("twin");
     twin.name = one.name.clone();
     store.put_video(&twin).await.unwrap();
