@@ -16,6 +16,7 @@ use crate::generation::Generations;
 use crate::key::{Key, Scope};
 use crate::landing::Landing;
 use crate::namespace::{Namespace, Namespaces, Settings};
+use crate::shim::spawn;
 use crate::stats::{Stats, count};
 use crate::tier::memory::Memory;
 use crate::value::{Stored, Value};
@@ -265,7 +266,7 @@ impl Cache {
         };
         count(&namespace.counters.misses);
         count(&namespace.counters.loads);
-        tokio::spawn(landing.run(load));
+        spawn(landing.run(load));
         match flight.landed(key).await {
             Outcome::Loaded(stored) => Ok(fetched(stored, Origin::Source)),
             Outcome::Failed(error) => Err(error),

@@ -20,8 +20,9 @@ use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicU64, Ordering};
 
 const SHARDS: usize = 16;
-/// A shard with fewer counters than this is not worth sweeping.
-const SWEEP_FROM: usize = 64;
+/// A shard with fewer counters than this is not worth sweeping; schedules are explored with a
+/// sweep at each new counter.
+const SWEEP_FROM: usize = if cfg!(feature = "shuttle") { 1 } else { 64 };
 
 /// The number of the latest invalidation that covered something.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use crate::clock::Millis;
 use crate::flight::{Flight, Lost, Outcome};
 use crate::key::Key;
 use crate::namespace::Namespace;
+use crate::shim::within;
 use crate::stats::count;
 use crate::value::Stored;
 
@@ -31,11 +32,11 @@ impl Landing {
         Fut: Future<Output = Result<Loaded, LoadError>>,
     {
         let deadline = self.shared.load_deadline;
-        let loaded = tokio::time::timeout(deadline, async { load().await }).await;
+        let loaded = within(deadline, async { load().await }).await;
         self.outcome = Some(match loaded {
-            Ok(Ok(loaded)) => Outcome::Loaded(self.store(loaded)),
-            Ok(Err(error)) => Outcome::Failed(error),
-            Err(_) => Outcome::Lost(Lost::Hung { key: self.key.clone(), deadline }),
+            Some(Ok(loaded)) => Outcome::Loaded(self.store(loaded)),
+            Some(Err(error)) => Outcome::Failed(error),
+            None => Outcome::Lost(Lost::Hung { key: self.key.clone(), deadline }),
         });
     }
 

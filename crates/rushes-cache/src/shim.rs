@@ -1,6 +1,6 @@
-//! The locks and atomics under the races: of the standard library, or of the schedule explorer
-//! when the feature `shuttle` is on. A poisoned lock is taken as it is: every critical section
-//! here leaves its map whole at each step.
+//! What the races are made of, locks, atomics and tasks: those of the standard library and tokio,
+//! or those of the schedule explorer when the feature `shuttle` is on. A poisoned lock is taken as
+//! it is: every critical section here leaves its map whole at each step.
 
 #[cfg(not(feature = "shuttle"))]
 use std::sync as inner;
@@ -12,10 +12,12 @@ use shuttle::sync as inner;
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::sync::atomic;
 
+use std::future::Future;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// A mutex without poisoning.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(inner::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -26,4 +28,28 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> inner::MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs a future as a task of its own.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(task);
+}
+
+/// Runs a future as a task of its own.
+#[cfg(feature = "shuttle")]
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    shuttle::future::spawn(task);
+}
+
+/// What the future answers, unless it takes longer than `limit`.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+/// What the future answers: the explorer knows no time.
+#[cfg(feature = "shuttle")]
+pub(crate) async fn within<T>(_limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    Some(future.await)
 }

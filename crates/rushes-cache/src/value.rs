@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -11,6 +11,7 @@ use crate::clock::Millis;
 use crate::generation::Fence;
 use crate::key::Key;
 use crate::namespace::Namespace;
+use crate::shim::Mutex;
 
 /// A decoded value, shared by its readers.
 type Decoded = Arc<dyn Any + Send + Sync>;
@@ -113,7 +114,7 @@ impl Value {
         if let Some(shared) = self.shared() {
             return Ok(shared);
         }
-        let _one_at_a_time = self.0.decoding.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.0.decoding.lock();
         if let Some(shared) = self.shared() {
             return Ok(shared);
         }

@@ -1,0 +1,236 @@
+//! The races between fills, readers and invalidations, under hundreds of schedules each:
+//! `cargo test -p rushes-cache --features shuttle --test schedules`.
+//!
+//! The explorer switches tasks at every lock and atomic of the cache and of the map under it. It
+//! knows interleavings, not weak memory: the orderings of the atomics are argued where they stand.
+
+#![allow(clippy::unwrap_used)] // also in the helper functions of tests
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rushes_cache::{Cache, Key, Loaded, Lookup, Scope};
+use shuttle::future::{block_on, spawn};
+use shuttle::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// Schedules of each kind for each race; `RUSHES_SCHEDULES=20000` for a long look.
+fn schedules() -> usize {
+    std::env::var("RUSHES_SCHEDULES").ok().and_then(|count| count.parse().ok()).unwrap_or(300)
+}
+
+/// A source that is written to, a cache in front of it, and what the writer has acknowledged.
+struct World {
+    cache: Cache,
+    source: AtomicU8,
+    acknowledged: AtomicU8,
+    loads: AtomicUsize,
+}
+
+impl World {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            cache: Cache::builder().memory(1 << 20).build(),
+            source: AtomicU8::new(0),
+            acknowledged: AtomicU8::new(0),
+            loads: AtomicUsize::new(0),
+        })
+    }
+
+    /// A read through the cache; it must not bring what was replaced before it began.
+    async fn read(self: &Arc<Self>) -> u8 {
+        let least = self.acknowledged.load(Ordering::SeqCst);
+        let world = Arc::clone(self);
+        let load = move || async move {
+            world.loads.fetch_add(1, Ordering::SeqCst);
+            let bytes = Some(Bytes::from(vec![world.source.load(Ordering::SeqCst)]));
+            Ok(Loaded { bytes, ttl: None })
+        };
+        let fetched = self.cache.get_or_load(&key(), &[video(), table()], load).await.unwrap();
+        self.checked(fetched.value.unwrap().bytes(), least)
+    }
+
+    /// A look-up that loads nothing; it must not find what was replaced before it began.
+    async fn look(&self) {
+        let least = self.acknowledged.load(Ordering::SeqCst);
+        if let Lookup::Hit(value) = self.cache.get(&key()).await {
+            self.checked(value.bytes(), least);
+        }
+    }
+
+    fn checked(&self, bytes: &Bytes, least: u8) -> u8 {
+        let got = bytes[0];
+        assert!(got >= least, "stale: read {got} after {least} was acknowledged");
+        got
+    }
+
+    async fn write(&self, version: u8, how: How) {
+        self.source.store(version, Ordering::SeqCst);
+        match how {
+            How::Scope => self.cache.invalidate(&[video()]).await,
+            How::SecondScope => self.cache.invalidate(&[table()]).await,
+            How::Namespace => self.cache.invalidate_namespace("n").await,
+            How::Everything => self.cache.clear().await,
+            How::Remove => self.cache.remove(&key()).await,
+        }
+        self.acknowledged.store(version, Ordering::SeqCst);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Scope,
+    SecondScope,
+    Namespace,
+    Everything,
+    Remove,
+}
+
+fn key() -> Key {
+    Key::new("n", "k")
+}
+
+fn video() -> Scope {
+    Scope::new("video/1")
+}
+
+fn table() -> Scope {
+    Scope::new("table/entries")
+}
+
+/// Both kinds of schedule: uniformly random ones, and ones with few but deep reorderings.
+fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
+    shuttle::check_random(scenario.clone(), schedules());
+    shuttle::check_pct(scenario, schedules(), 3);
+}
+
+fn writers_race_readers(how: How) {
+    explore(move || {
+        let world = World::new();
+        let reader = |world: Arc<World>| async move {
+            world.read().await;
+            world.read().await;
+        };
+        let readers = [(); 2].map(|()| spawn(reader(Arc::clone(&world))));
+        let writer = spawn({
+            let world = Arc::clone(&world);
+            async move {
+                world.write(1, how).await;
+                assert_eq!(world.read().await, 1);
+                world.write(2, how).await;
+            }
+        });
+        let looker = spawn({
+            let world = Arc::clone(&world);
+            async move { world.look().await }
+        });
+        block_on(async {
+            for task in readers.into_iter().chain([writer, looker]) {
+                task.await.unwrap();
+            }
+            assert_eq!(world.read().await, 2);
+        });
+    });
+}
+
+#[test]
+fn no_schedule_of_a_scope_invalidation_lets_a_stale_read_through() {
+    writers_race_readers(How::Scope);
+}
+
+#[test]
+fn no_schedule_of_another_scope_lets_a_stale_read_through() {
+    writers_race_readers(How::SecondScope);
+}
+
+#[test]
+fn no_schedule_of_a_namespace_invalidation_lets_a_stale_read_through() {
+    writers_race_readers(How::Namespace);
+}
+
+#[test]
+fn no_schedule_of_a_clear_lets_a_stale_read_through() {
+    writers_race_readers(How::Everything);
+}
+
+#[test]
+fn no_schedule_of_a_removal_lets_a_stale_read_through() {
+    writers_race_readers(How::Remove);
+}
+
+#[test]
+fn no_schedule_loads_a_key_twice() {
+    explore(|| {
+        let world = World::new();
+        let tasks = [(); 4].map(|()| {
+            let world = Arc::clone(&world);
+            spawn(async move { world.read().await })
+        });
+        block_on(async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        assert_eq!(world.loads.load(Ordering::SeqCst), 1);
+        assert_eq!(world.cache.stats().flights, 0);
+    });
+}
+
+#[test]
+fn no_schedule_of_sweeps_revives_an_entry() {
+    explore(|| {
+        let world = World::new();
+        // Each new scope makes a shard of counters drop those that nobody holds.
+        let sweeper = spawn({
+            let world = Arc::clone(&world);
+            async move {
+                for n in 0..24 {
+                    let load = || async { Ok(Loaded::default()) };
+                    let (key, scope) = (Key::new("n", "other"), Scope::new(n.to_string()));
+                    world.cache.get_or_load(&key, &[scope], load).await.unwrap();
+                    world.cache.remove(&key).await;
+                }
+            }
+        });
+        let writer = spawn({
+            let world = Arc::clone(&world);
+            async move {
+                world.read().await;
+                world.write(1, How::Scope).await;
+                world.read().await;
+            }
+        });
+        block_on(async {
+            sweeper.await.unwrap();
+            writer.await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn no_schedule_decodes_twice_or_charges_wrongly() {
+    explore(|| {
+        let world = World::new();
+        let decodes = Arc::new(AtomicUsize::new(0));
+        let tasks = [(); 3].map(|()| {
+            let (world, decodes) = (Arc::clone(&world), Arc::clone(&decodes));
+            spawn(async move {
+                world.read().await;
+                if let Lookup::Hit(value) = world.cache.get(&key()).await {
+                    let decoded = value.decoded(|_| {
+                        decodes.fetch_add(1, Ordering::SeqCst);
+                        Ok::<_, ()>(((), 1_000))
+                    });
+                    decoded.unwrap();
+                }
+            })
+        });
+        block_on(async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert_eq!(decodes.load(Ordering::SeqCst), 1);
+            world.cache.remove(&key()).await;
+            assert_eq!(world.cache.stats().memory.bytes, 0);
+        });
+    });
+}
