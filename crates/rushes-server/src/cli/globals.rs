@@ -1,16 +1,19 @@
-//! Flags of every command, and the library they open.
+//! Flags of every command: the settings, one flag each, and how answers are printed.
 
 use std::path::PathBuf;
 
-use clap::Args;
-use rushes::config::Settings;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use rushes::config::{SETTINGS, Setting, Settings};
 use rushes::{Result, Rushes};
+
+/// The setting that has a flag of its own, since every command needs it.
+const LIBRARY: &str = "library";
 
 /// Flags that every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Globals {
-    /// The library's folder [default: rushes in the user's data folder]
-    #[arg(long, global = true, env = "RUSHES_LIBRARY", value_name = "DIR")]
+    /// The library's folder [env: RUSHES_LIBRARY] [default: rushes in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) library: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, global = true)]
@@ -18,20 +21,64 @@ pub(crate) struct Globals {
     /// Log more on standard error (twice: much more)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// The file of settings [env: RUSHES_CONFIG] [default: rushes.toml here or in the user's
+    /// configuration folder]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    others: SettingFlags,
 }
 
 impl Globals {
-    /// The settings that these flags ask for.
+    /// The settings: these flags over the environment, over the file, over the defaults.
     pub(crate) fn settings(&self) -> Result<Settings> {
-        let mut settings = Settings::default();
-        if let Some(library) = &self.library {
-            settings.library.clone_from(library);
-        }
-        Ok(settings)
+        let library = self.library.iter().map(|path| (LIBRARY, path.display().to_string()));
+        let flags: Vec<_> = library.chain(self.others.0.iter().cloned()).collect();
+        Settings::load(self.config.as_deref(), &flags)
     }
 
     /// Opens the library.
     pub(crate) async fn open(&self) -> Result<Rushes> {
         Rushes::open(self.settings()?).await
+    }
+}
+
+/// The other settings as flags, made from the engine's one list of them.
+#[derive(Clone, Debug, Default)]
+struct SettingFlags(Vec<(&'static str, String)>);
+
+fn others() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| setting.key != LIBRARY)
+}
+
+impl Args for SettingFlags {
+    fn augment_args(command: Command) -> Command {
+        others().fold(command, |command, setting| {
+            let flag = Arg::new(setting.key).long(setting.key.replace('_', "-")).global(true);
+            let help = format!("{} [default: {}]", setting.meaning, setting.default);
+            let flag = flag.value_name("VALUE").help(help).help_heading("Settings");
+            command.arg(flag.hide_short_help(true))
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let given = |setting: &'static Setting| {
+            matches.get_one::<String>(setting.key).map(|text| (setting.key, text.clone()))
+        };
+        Ok(Self(others().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }

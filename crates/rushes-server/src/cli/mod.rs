@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rushes::{Error, ErrorKind, Result};
 
+use crate::telemetry;
 use globals::Globals;
 use output::Output;
 
@@ -66,20 +67,26 @@ enum Command {
     Stats(stats::Stats),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
-    Completions(completions::Completions),
     Demo(demo::Demo),
+    Completions(completions::Completions),
 }
 
 /// Runs the command that was typed; says on standard error what went wrong.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let out = Output::new(cli.globals.json);
-    let done = match cli.command {
-        // These two end by themselves, cleanly, when they are told to stop.
-        Command::Serve(serve) => serve.run(&cli.globals, &out).await,
-        Command::Mcp(mcp) => mcp.run(&cli.globals).await,
-        command => until_interrupted(command.run(&cli.globals, &out)).await,
-    };
+    let done = start(cli, &out).await;
     done.unwrap_or_else(|error| exit::report(&error, &out))
+}
+
+async fn start(cli: Cli, out: &Output) -> Result<ExitCode> {
+    telemetry::init(&cli.globals.settings()?, cli.globals.verbose)?;
+    match cli.command {
+        // These end by themselves, cleanly, when they are told to stop.
+        Command::Serve(serve) => serve.run(&cli.globals, out).await,
+        Command::Mcp(mcp) => mcp.run(&cli.globals).await,
+        Command::Demo(demo) => demo.run(&cli.globals, out).await.map(|()| ExitCode::SUCCESS),
+        command => until_interrupted(command.run(&cli.globals, out)).await,
+    }
 }
 
 /// Dropping a command's future stops it: what it had not finished was never visible.
@@ -108,8 +115,7 @@ impl Command {
             Self::Rm(command) => command.run(globals, out).await,
             Self::Stats(command) => command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
-            Self::Demo(command) => command.run(globals, out).await,
-            Self::Serve(_) | Self::Mcp(_) => Ok(()),
+            Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),
         }
         .map(|()| ExitCode::SUCCESS)
     }

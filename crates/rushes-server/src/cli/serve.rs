@@ -33,15 +33,14 @@ pub(crate) struct Serve {
 impl Serve {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<ExitCode> {
         self.check_addr()?;
-        let settings = globals.settings()?;
         let engine = globals.open().await?;
         let listener = TcpListener::bind(self.addr).await.map_err(|error| {
             let why = format!("cannot listen on {}: {error}", self.addr);
             Error::caused(ErrorKind::Invalid, why, error)
         })?;
         announce(&listener, out)?;
-        let limits = self.limits();
-        let app = App::new(engine.clone(), &settings, limits);
+        let limits = Limits { upload: engine.settings().upload, ..self.limits() };
+        let app = App::new(engine.clone(), limits);
         serve(listener, app).await?;
         engine.close().await?;
         Ok(ExitCode::SUCCESS)

@@ -4,18 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rushes::Rushes;
-use rushes::config::Settings;
 
 use super::metrics::Metrics;
-use crate::incoming::Incoming;
 
 /// What every handler holds. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     /// The engine.
     pub(crate) engine: Rushes,
-    /// Where uploads rest.
-    pub(crate) incoming: Incoming,
     /// Bounds.
     pub(crate) limits: Limits,
     /// Counters of requests.
@@ -60,8 +56,7 @@ impl Default for Limits {
 
 impl App {
     /// An app over an open engine.
-    pub(crate) fn new(engine: Rushes, settings: &Settings, limits: Limits) -> Self {
-        let incoming = Incoming::of(&settings.library);
-        Self { engine, incoming, limits, metrics: Arc::default() }
+    pub(crate) fn new(engine: Rushes, limits: Limits) -> Self {
+        Self { engine, limits, metrics: Arc::default() }
     }
 }

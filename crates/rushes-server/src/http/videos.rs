@@ -20,6 +20,7 @@ use super::app::App;
 use super::asking::{self, Path, Query};
 use super::payload::{self, Keep, Label};
 use super::problem::Problem;
+use crate::incoming;
 use crate::words::Ways;
 
 /// The routes of this resource.
@@ -178,5 +179,5 @@ pub(super) async fn spooled(
         return Err(Error::new(ErrorKind::TooLarge, why).into());
     }
     let stream = body.into_data_stream().map_err(std::io::Error::other);
-    Ok(app.incoming.spool(StreamReader::new(stream), limit).await?)
+    Ok(incoming::spool(&app.engine.incoming()?, StreamReader::new(stream), limit).await?)
 }

@@ -119,7 +119,10 @@ async fn address(server: &mut Child) -> Result<String> {
         .await
         .map_err(|error| internal("the server said nothing", error))?
         .ok_or_else(silent)?;
-    line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned).ok_or_else(silent)
+    line.split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .map(str::to_owned)
+        .ok_or_else(silent)
 }
 
 fn fetch(url: &str, body: Option<Value>) -> std::result::Result<Answer, ureq::Error> {
@@ -213,7 +216,8 @@ fn readable(answer: &Value) -> String {
 fn line(item: &Value) -> String {
     let text = |name: &str| find(item, name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let words = [text("snippet"), text("text"), text("content"), text("label")];
-    let words = words.into_iter().find(|words| !words.is_empty()).unwrap_or_else(|| item.to_string());
+    let words =
+        words.into_iter().find(|words| !words.is_empty()).unwrap_or_else(|| item.to_string());
     match (item.get("start").and_then(Value::as_f64), item.get("end").and_then(Value::as_f64)) {
         (Some(start), Some(end)) => format!("{} {start:.2}-{end:.2} s  {words}", text("name")),
         _ => words,

@@ -30,7 +30,8 @@ impl Demo {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
         let clips = clips(&self.clips)?;
         // The demo leaves nothing behind, unless a library was named.
-        let scratch = tempfile::tempdir().map_err(|error| internal("no room for a library", error))?;
+        let scratch =
+            tempfile::tempdir().map_err(|error| internal("no room for a library", error))?;
         let library = globals.library.clone().unwrap_or_else(|| scratch.path().to_owned());
         take_in(&clips, &library, globals, out).await?;
         let mut servers = Servers::start(&library).await?;

@@ -64,9 +64,10 @@ pub(super) const QUESTIONS: &[Question] = &[
     ),
     ask(
         "Look closely at how the cup is tilted: 4 native frames within 0.4 s.",
-        Road::Tool("burst", || {
-            json!({ "video": "cup.mp4", "from": 1.5, "to": 1.9, "count": 4, "width": "overview" })
-        }),
+        Road::Tool(
+            "burst",
+            || json!({ "video": "cup.mp4", "from": 1.5, "to": 1.9, "count": 4, "width": "overview" }),
+        ),
     ),
     ask(
         "Cut out the moment with the hand as a file.",
@@ -74,8 +75,9 @@ pub(super) const QUESTIONS: &[Question] = &[
     ),
     ask(
         "Remember what was found.",
-        Road::Post("/v1/videos/tree.avi/memory", || {
-            json!({ "role": "assistant", "content": "A hand passes in front of the tree at 0:23." })
-        }),
+        Road::Post(
+            "/v1/videos/tree.avi/memory",
+            || json!({ "role": "assistant", "content": "A hand passes in front of the tree at 0:23." }),
+        ),
     ),
 ];

@@ -17,7 +17,7 @@ use super::exit;
 use super::globals::Globals;
 use super::output::Output;
 use crate::fate;
-use crate::incoming::Incoming;
+use crate::incoming;
 use crate::words::{self, Bytes, Seconds, Ways};
 use progress::Progress;
 
@@ -102,7 +102,7 @@ impl Ingest {
         let mut failures = Vec::new();
         for file in files {
             let shown = file.display().to_string();
-            match take_in(&engine, globals, &file, options.clone(), out).await {
+            match take_in(&engine, &file, options.clone(), out).await {
                 Ok(ingested) => tell(out, &shown, &ingested)?,
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
@@ -155,14 +155,13 @@ fn is_stdin(path: &Path) -> bool {
 
 async fn take_in(
     engine: &Rushes,
-    globals: &Globals,
     file: &Path,
     options: IngestOptions,
     out: &Output,
 ) -> Result<Ingested> {
     // Kept until the engine has moved the bytes on; deletes them if it did not.
     let spooled = match is_stdin(file) {
-        true => Some(standard_input(globals).await?),
+        true => Some(standard_input(engine).await?),
         false => None,
     };
     let source = match &spooled {
@@ -176,9 +175,8 @@ async fn take_in(
     shown.and(ingested)
 }
 
-async fn standard_input(globals: &Globals) -> Result<TempPath> {
-    let settings = globals.settings()?;
-    Incoming::of(&settings.library).spool(tokio::io::stdin(), u64::MAX).await
+async fn standard_input(engine: &Rushes) -> Result<TempPath> {
+    incoming::spool(&engine.incoming()?, tokio::io::stdin(), u64::MAX).await
 }
 
 fn tell(out: &Output, file: &str, ingested: &Ingested) -> Result<()> {
