@@ -13,6 +13,8 @@ pub(crate) struct Limits {
     pub(crate) stall: Duration,
     /// Greatest `width * height` of a coded frame.
     pub(crate) pixels: u64,
+    /// Greatest file that it may write, in bytes.
+    pub(crate) output: u64,
 }
 
 impl Default for Limits {
@@ -22,6 +24,7 @@ impl Default for Limits {
             cpu: Duration::from_secs(6 * 3600),
             stall: Duration::from_secs(60),
             pixels: 8192 * 8192,
+            output: 512 << 20,
         }
     }
 }

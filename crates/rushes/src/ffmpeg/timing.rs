@@ -1,6 +1,6 @@
 //! When each frame of a video is on screen: the true timestamps, in display order.
 
-use crate::error::{Error, Kind, Result};
+use super::display::Display;
 
 /// One frame's place in time, in units of the stream's time base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub(crate) struct FrameTime {
     pub(crate) key: bool,
 }
 
-/// The timing index of a video: its frames in display order, strictly increasing in time.
+/// The timing index of a video: its frames in display order, strictly increasing in time, and how
+/// its pictures are displayed, so that a frame can be fetched without probing the file again.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Timing {
     /// Seconds of one unit, as numerator and denominator.
@@ -20,8 +21,13 @@ pub(crate) struct Timing {
     pub(crate) frames: Vec<FrameTime>,
     /// Where the last frame leaves the screen, in units.
     pub(crate) end: i64,
-    /// Whether the file gave no timestamps and these are counted from its frame rate.
+    /// Whether the file gave no or no usable presentation timestamps, and these are derived.
     pub(crate) estimated: bool,
+    /// Whether a frame can only be found by counting decoded frames from the start, because the
+    /// decoder's timestamps are missing or were mended here.
+    pub(crate) counted: bool,
+    /// The stream and how it is displayed.
+    pub(crate) display: Display,
 }
 
 impl Timing {
@@ -30,19 +36,55 @@ impl Timing {
         pts as f64 * f64::from(self.time_base.0) / f64::from(self.time_base.1)
     }
 
+    /// Units of a time, with a fraction.
+    pub(crate) fn units(&self, seconds: f64) -> f64 {
+        seconds * f64::from(self.time_base.1) / f64::from(self.time_base.0)
+    }
+
+    /// The frame of this number.
+    pub(crate) fn frame(&self, number: u64) -> Option<FrameTime> {
+        self.frames.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// From the first frame's start to the last one's end, seconds.
+    pub(crate) fn duration(&self) -> f64 {
+        let first = self.frames.first().map_or(self.end, |frame| frame.pts);
+        self.seconds(self.end) - self.seconds(first)
+    }
+
     /// The number of the frame on screen at `at` seconds: the last that starts at or before it;
     /// the first frame for a time before it, `None` from the end of the video on.
-    pub(crate) fn on_screen_at(&self, _at: f64) -> Option<usize> {
-        None
+    ///
+    /// A time within half a unit of a frame's start is that start: seconds are printed rounded.
+    pub(crate) fn on_screen_at(&self, at: f64) -> Option<usize> {
+        let at = self.units(at);
+        if self.frames.is_empty() || at.is_nan() || at >= self.end as f64 - 0.5 {
+            return None;
+        }
+        let started = self.frames.partition_point(|frame| frame.pts as f64 <= at + 0.5);
+        Some(started.saturating_sub(1))
     }
 
-    /// The bytes that [`Timing::from_bytes`] reads: versioned, delta-coded, checksummed.
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        Vec::new()
+    /// What the decoder's log calls the frame: its timestamp, or its number where frames are
+    /// counted.
+    pub(crate) fn stamp(&self, number: u64) -> Option<i64> {
+        let frame = self.frame(number)?;
+        if self.counted { i64::try_from(number).ok() } else { Some(frame.pts) }
     }
 
-    /// Reads a stored index.
-    pub(crate) fn from_bytes(_bytes: &[u8]) -> Result<Self> {
-        Err(Error::new(Kind::Corrupt, "the timing index is damaged"))
+    /// The number of the frame that the decoder's log calls so.
+    pub(crate) fn number_of(&self, stamp: i64) -> Option<u64> {
+        if self.counted {
+            return u64::try_from(stamp).ok().filter(|&number| self.frame(number).is_some());
+        }
+        let number = self.frames.binary_search_by_key(&stamp, |frame| frame.pts).ok()?;
+        Some(number as u64)
+    }
+
+    /// The number of the keyframe from which decoding reaches this frame.
+    pub(crate) fn key_before(&self, number: u64) -> Option<u64> {
+        let upto = usize::try_from(number).ok()?.saturating_add(1).min(self.frames.len());
+        let key = self.frames.get(..upto)?.iter().rposition(|frame| frame.key)?;
+        Some(key as u64)
     }
 }

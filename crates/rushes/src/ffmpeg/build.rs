@@ -1,0 +1,91 @@
+//! What the installed ffmpeg can do.
+
+use std::path::Path;
+
+use tokio::sync::OnceCell;
+
+use super::child::{Child, Program};
+use super::input::words;
+use super::limits::Limits;
+use crate::error::Result;
+
+/// Most bytes of `ffmpeg -version` that are read.
+const MOST: usize = 64 << 10;
+
+/// The installed ffmpeg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Build {
+    /// Major and minor version; what is built from the development branch counts as newest.
+    pub(crate) version: (u32, u32),
+    /// Has the filter that tone mapping needs.
+    pub(crate) zscale: bool,
+    /// Can encode H.264.
+    pub(crate) x264: bool,
+    /// Can encode WebP.
+    pub(crate) webp: bool,
+}
+
+impl Build {
+    /// Asks the installed ffmpeg, once in the life of the process.
+    pub(crate) async fn installed() -> Result<Self> {
+        static BUILD: OnceCell<Build> = OnceCell::const_new();
+        BUILD.get_or_try_init(Self::ask).await.copied()
+    }
+
+    async fn ask() -> Result<Self> {
+        let words = words(["-hide_banner", "-version"]);
+        let limits = Limits::default();
+        let mut child = Child::start(Program::Ffmpeg, words, Path::new("ffmpeg"), &limits).await?;
+        let text = child.all(MOST).await?;
+        child.finish().await?;
+        Ok(Self::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    fn parse(text: &str) -> Self {
+        let version = text.strip_prefix("ffmpeg version ").and_then(|rest| rest.split(' ').next());
+        let has = |flag: &str| text.contains(flag);
+        Self {
+            version: version.and_then(numbers).unwrap_or((u32::MAX, 0)),
+            zscale: has("--enable-libzimg"),
+            x264: has("--enable-libx264"),
+            webp: has("--enable-libwebp"),
+        }
+    }
+
+    /// The option that lets each frame through once with its own time: `-vsync` until 5.0, gone
+    /// since 9.
+    pub(crate) fn passthrough(&self) -> [&'static str; 2] {
+        if self.version < (5, 1) { ["-vsync", "passthrough"] } else { ["-fps_mode", "passthrough"] }
+    }
+}
+
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim_start_matches('n').split(['.', '-', '+']);
+    let major = parts.next()?.parse().ok()?;
+    Some((major, parts.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_major_version_gets_the_option_that_it_knows() {
+        let option = |version: &str| {
+            Build::parse(&format!("ffmpeg version {version} Copyright (c)")).passthrough()[0]
+        };
+        assert_eq!(option("4.4.2-0ubuntu0.22.04.1"), "-vsync");
+        assert_eq!(option("5.0"), "-vsync");
+        assert_eq!(option("5.1.9-0+deb12u1"), "-fps_mode");
+        assert_eq!(option("n7.1"), "-fps_mode");
+        assert_eq!(option("9.0"), "-fps_mode");
+        assert_eq!(option("N-118193-g5f38c82536"), "-fps_mode");
+        assert_eq!(option("git-2024-01-01-abcdef"), "-fps_mode");
+    }
+
+    #[test]
+    fn features_are_read_from_the_configuration() {
+        let build = Build::parse("ffmpeg version 6.1 C\nconfiguration: --enable-libzimg");
+        assert!(build.zscale && !build.x264 && !build.webp);
+    }
+}

@@ -1,0 +1,194 @@
+//! The timing index out of ffprobe's lists: of packets where they tell the frames, else of frames.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::child::{Child, Program, name};
+use super::described::Stream;
+use super::input::{input, words};
+use super::limits::Limits;
+use super::mend::{Listed, mended};
+use super::timing::{FrameTime, Timing};
+use crate::error::{Error, Kind, Result};
+
+/// Most frames of one video: 77 hours at 60 a second.
+const MOST_FRAMES: usize = 1 << 24;
+
+/// Codecs of which each packet is one displayed frame.
+const ONE_EACH: [&str; 24] = [
+    "h264",
+    "hevc",
+    "vp9",
+    "av1",
+    "vvc",
+    "mpeg4",
+    "mjpeg",
+    "gif",
+    "apng",
+    "prores",
+    "dnxhd",
+    "ffv1",
+    "rawvideo",
+    "theora",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "wmv1",
+    "wmv2",
+    "h263",
+    "flv1",
+    "huffyuv",
+    "qtrle",
+    "png",
+    "cfhd",
+];
+
+/// One packet of the stream, in the order of the file.
+#[derive(Clone, Copy, Debug, Default)]
+struct Packet {
+    pts: Option<i64>,
+    dts: Option<i64>,
+    duration: i64,
+    key: bool,
+    discard: bool,
+}
+
+/// Times of all frames of the stream.
+///
+/// Reading packets decodes nothing and is some hundred times faster, so it is the way for all
+/// files whose packets are the frames. Decoding decides for the others.
+pub(super) async fn scan(path: &Path, stream: &Stream, limits: &Limits) -> Result<Timing> {
+    let time_base = super::described::ratio(&stream.time_base)
+        .filter(|&(above, below)| above > 0 && below > 0)
+        .ok_or_else(|| {
+            let text = format!("{}: not a readable video: it has no time base", name(path));
+            Error::new(Kind::Unsupported, text)
+        })?;
+    let empty = Timing {
+        time_base,
+        frames: Vec::new(),
+        end: 0,
+        estimated: false,
+        counted: false,
+        display: stream.display(),
+    };
+    let packets = packets(path, stream.index, limits).await?;
+    let without_pts = packets.iter().any(|packet| packet.pts.is_none());
+    let timing = match by_packets(stream, &packets) {
+        Some((frames, end)) => Timing { frames, end, ..empty },
+        None => by_frames(path, stream, empty, limits).await?,
+    };
+    Ok(Timing { estimated: timing.estimated || without_pts, ..timing })
+}
+
+async fn packets(path: &Path, stream: u32, limits: &Limits) -> Result<Vec<Packet>> {
+    let mut packets = Vec::new();
+    let entries = "packet=pts,dts,duration,flags";
+    list(path, &[], entries, stream, limits, |fields| {
+        packets.push(Packet {
+            pts: fields.number("pts"),
+            dts: fields.number("dts"),
+            duration: fields.number("duration").unwrap_or(0),
+            key: fields.text("flags").is_some_and(|flags| flags.contains('K')),
+            discard: fields.text("flags").is_some_and(|flags| flags.contains('D')),
+        });
+        packets.len()
+    })
+    .await?;
+    Ok(packets)
+}
+
+/// Frames in display order and their end, if the packets are sure to be the frames.
+fn by_packets(stream: &Stream, packets: &[Packet]) -> Option<(Vec<FrameTime>, i64)> {
+    let progressive =
+        matches!(stream.field_order.as_deref(), None | Some("progressive" | "unknown"));
+    if !progressive || !ONE_EACH.contains(&stream.codec_name.as_str()) {
+        return None;
+    }
+    // A stream that was joined halfway begins with pictures that cannot be decoded.
+    let first = packets.first().filter(|first| first.key)?.pts?;
+    let steady = packets.is_sorted_by(|a, b| match (a.dts, b.dts) {
+        (Some(a), Some(b)) => a < b,
+        _ => true,
+    });
+    let shown = || packets.iter().filter(|packet| !packet.discard);
+    let mut frames = shown()
+        .map(|packet| Some(FrameTime { pts: packet.pts?, key: packet.key }))
+        .collect::<Option<Vec<_>>>()?;
+    frames.sort_by_key(|frame| frame.pts);
+    let joined = shown().any(|packet| packet.pts.is_some_and(|pts| pts < first));
+    let distinct = frames.is_sorted_by(|a, b| a.pts < b.pts);
+    if !steady || joined || !distinct {
+        return None;
+    }
+    let last = shown().max_by_key(|packet| packet.pts)?;
+    let end = last.pts? + usual_step(&frames, last.duration);
+    Some((frames, end))
+}
+
+/// How long the last frame stays: as the file says, else as long as most others.
+fn usual_step(frames: &[FrameTime], told: i64) -> i64 {
+    if told > 0 {
+        return told;
+    }
+    let pairs = frames.iter().zip(frames.iter().skip(1));
+    let mut steps: Vec<i64> = pairs.map(|(a, b)| b.pts - a.pts).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).copied().unwrap_or(1).max(1)
+}
+
+async fn by_frames(path: &Path, stream: &Stream, empty: Timing, limits: &Limits) -> Result<Timing> {
+    let mut listed = Vec::new();
+    // Only times are wanted: the look of the pictures may suffer.
+    let quick = words(["-threads", "0", "-skip_loop_filter", "all"]);
+    let entries = "frame=key_frame,best_effort_timestamp,duration,pkt_duration";
+    list(path, &quick, entries, stream.index, limits, |fields| {
+        let duration = fields.number("duration").or_else(|| fields.number("pkt_duration"));
+        listed.push(Listed {
+            pts: fields.number("best_effort_timestamp"),
+            duration: duration.unwrap_or(0),
+            key: fields.number("key_frame") == Some(1),
+        });
+        listed.len()
+    })
+    .await?;
+    Ok(mended(&listed, stream.rate(), empty))
+}
+
+/// Runs ffprobe over one stream and hands each line's fields to `each`, which tells how many it
+/// has by then.
+async fn list(
+    path: &Path,
+    options: &[OsString],
+    entries: &str,
+    stream: u32,
+    limits: &Limits,
+    mut each: impl FnMut(Fields<'_>) -> usize,
+) -> Result<()> {
+    let mut arguments = words(["-hide_banner", "-loglevel", "level+error", "-of", "compact=p=0"]);
+    arguments.extend(words(["-select_streams", &stream.to_string(), "-show_entries", entries]));
+    arguments.extend(input(path, options, limits)?);
+    let mut child = Child::start(Program::Ffprobe, arguments, path, limits).await?;
+    let mut line = Vec::new();
+    while child.line(&mut line).await? {
+        let Ok(text) = std::str::from_utf8(&line) else { continue };
+        if !text.is_empty() && each(Fields(text)) > MOST_FRAMES {
+            let text = format!("{}: more than {MOST_FRAMES} frames", name(path));
+            return Err(Error::new(Kind::TooLarge, text));
+        }
+    }
+    child.finish().await.map(|_| ())
+}
+
+/// A line of `name=value|name=value`.
+struct Fields<'a>(&'a str);
+
+impl Fields<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.split('|').filter_map(|field| field.split_once('='));
+        pairs.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.text(name)?.parse().ok()
+    }
+}
