@@ -20,7 +20,7 @@ pub(super) struct Listed {
 /// - Equal to the one before, or a little earlier: one unit after it.
 /// - More than a second earlier: the clock began anew (joined recordings); the rest goes on from
 ///   the end of the frame before.
-pub(super) fn mended(listed: &[Listed], rate: Option<(u32, u32)>, empty: Timing) -> Timing {
+pub(super) fn mended(listed: &[Listed], rate: Option<(u32, u32)>, empty: &Timing) -> Timing {
     let second = i64::from((empty.time_base.1 / empty.time_base.0).max(1));
     let (frames, seconds) = rate.unwrap_or((25, 1));
     let units = |count: u64| {
@@ -42,7 +42,7 @@ pub(super) fn mended(listed: &[Listed], rate: Option<(u32, u32)>, empty: Timing)
     }
     let end = end.max(times.last().map_or(0, |last| last.pts.saturating_add(1)));
     let mended = clock.mended;
-    Timing { frames: times, end, estimated: mended, counted: mended, ..empty }
+    Timing { frames: times, end, estimated: mended, counted: mended, ..empty.clone() }
 }
 
 struct Clock {

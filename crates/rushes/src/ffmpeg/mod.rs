@@ -18,6 +18,7 @@ mod probe;
 mod scan;
 mod select;
 mod spawn;
+mod subtitle;
 mod timing;
 mod timing_bytes;
 
@@ -29,4 +30,5 @@ pub(crate) use display::Display;
 pub(crate) use frames::{RawFrame, decode_numbers, sample};
 pub(crate) use limits::Limits;
 pub(crate) use probe::{Probe, probe};
+pub(crate) use subtitle::subtitle;
 pub(crate) use timing::{FrameTime, Timing};

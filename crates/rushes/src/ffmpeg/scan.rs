@@ -151,7 +151,7 @@ async fn by_frames(path: &Path, stream: &Stream, empty: Timing, limits: &Limits)
         listed.len()
     })
     .await?;
-    Ok(mended(&listed, stream.rate(), empty))
+    Ok(mended(&listed, stream.rate(), &empty))
 }
 
 /// Runs ffprobe over one stream and hands each line's fields to `each`, which tells how many it
