@@ -223,3 +223,28 @@ pub(super) fn was_given(db: &Connection, id: EntryId) -> Result<bool> {
     let sql = "SELECT ?1 > 0 AND ?1 < next_entry FROM library";
     Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each stretch is read in order from an index, and merged without sorting: a page costs what
+    /// it holds, not what the timeline holds.
+    #[test]
+    fn stretches_are_merged_from_indexes() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(include_str!("../migrations/sqlite/0001_library.sql")).unwrap();
+        for (reaches, long) in [(None, false), (Some(1.0), false), (Some(1.0), true)] {
+            let stretch = Stretch { after: (0.0, 0), before: 1.0, reaches, long };
+            let sql = format!("EXPLAIN QUERY PLAN {}", stretch.sql(3));
+            let mut statement = db.prepare(&sql).unwrap();
+            let steps = statement.query_map([0; 8], |row| row.get::<_, String>(3)).unwrap();
+            let plan: Vec<String> = steps.map(|step| step.unwrap()).collect();
+            let index = if long { "entries_long" } else { "entries_in_time" };
+            let range = format!("USING INDEX {index} (lane=? AND starts>? AND starts<?)");
+            let found = plan.iter().filter(|step| step.contains(&range)).count();
+            let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+            assert!(found == 3 && !sorts, "{plan:#?}");
+        }
+    }
+}
