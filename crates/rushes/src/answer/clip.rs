@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::read::Served;
 
+/// The longest clip, in seconds.
+pub(super) const LONGEST: f64 = 600.0;
+
 /// The file format of a clip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
