@@ -12,8 +12,8 @@ mod meter;
 mod served;
 pub(crate) mod shared;
 
-pub(crate) use entries::{kinds, limit, never_computed};
 pub use entries::{Entries, EntriesRequest};
+pub(crate) use entries::{kinds, limit, never_computed};
 pub(crate) use fetch::From;
 pub(crate) use freshness::Freshness;
 pub(crate) use key::Scopes;
