@@ -4,5 +4,6 @@ mod error;
 pub mod image;
 pub mod phash;
 mod webp;
+mod yuv;
 
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::answer::families::{self, ModelFamily};
 use crate::error::{Error, Kind, Result};
 
 /// All settings. Components are built from them once; nothing later reads flags or environment.
@@ -28,6 +29,8 @@ pub struct Settings {
     pub upload: u64,
     /// Greatest coded frame in pixels.
     pub pixels: u64,
+    /// What images are priced for.
+    pub families: Vec<ModelFamily>,
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `tracing`.
     pub log_level: String,
     /// Folder of log files; standard error when not given.
@@ -46,6 +49,7 @@ impl Default for Settings {
             staleness: Duration::from_millis(2),
             upload: 8 << 30,
             pixels: 8192 * 8192,
+            families: families::builtin(),
             log_level: "warn".to_owned(),
             log_dir: None,
         }
@@ -134,6 +138,15 @@ pub const SETTINGS: &[Setting] = &[
         default: "67108864",
         meaning: "Greatest frame, width times height, that is decoded.",
         read: |s, text| text.parse().map(|value| s.pixels = value).map_err(|_| "a number".into()),
+    },
+    Setting {
+        key: "families",
+        alias: None,
+        default: "a built-in table",
+        meaning: "Model families that images are priced for, laid over the built-in table by name: \
+                  `[{ name = \"mine\", patch = 28, per_patch = 1.0, cap = 1568, long_edge = 1568 }]`. \
+                  Others: `base`, `nearest`, `short_edge`.",
+        read: |s, text| families::read(text).map(|rows| s.families = families::with_changes(&rows)),
     },
     Setting {
         key: "log_level",

@@ -7,6 +7,7 @@ use rushes_cache::Cache;
 use rushes_store::{Blobs, Message, Store, Video, VideoLock};
 use serde::{Deserialize, Serialize};
 
+use crate::answer::ModelFamily;
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::ffmpeg::Limits;
@@ -112,6 +113,11 @@ impl Rushes {
     /// Problems that an integrity check of the database found, one a line; empty when sound.
     pub async fn check(&self) -> Result<Vec<String>> {
         Ok(self.inner.store.check().await?)
+    }
+
+    /// What images are priced for: the built-in model families with the settings' changes.
+    pub(crate) fn families(&self) -> &[ModelFamily] {
+        &self.inner.settings.families
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -115,6 +115,22 @@ impl Rushes {
         Err(Error::not_found(format!("there was never an entry {id}")))
     }
 
+    /// The last entry of a kind that starts at or before `at` seconds.
+    pub(crate) async fn last_at(
+        &self,
+        video: &VideoId,
+        kind: &Kind,
+        at: f64,
+    ) -> Result<From<Arc<Option<Entry>>>> {
+        let store = self.inner.store.clone();
+        let (id, of) = (video.clone(), kind.clone());
+        let scopes = Scopes::of_kinds(video, std::slice::from_ref(kind));
+        self.records(format!("last/{video}/{kind}/{at}"), &scopes, move || async move {
+            Ok(store.entry_at(&id, &of, at).await?)
+        })
+        .await
+    }
+
     /// What a search finds.
     pub(crate) async fn found(&self, query: SearchQuery) -> Result<From<Arc<Vec<Hit>>>> {
         let store = self.inner.store.clone();

@@ -13,8 +13,10 @@ mod served;
 pub(crate) mod shared;
 
 pub use entries::{Entries, EntriesRequest};
+pub(crate) use entries::{kinds, limit, never_computed};
 pub(crate) use fetch::From;
 pub(crate) use freshness::Freshness;
 pub(crate) use key::Scopes;
 pub(crate) use meter::Meter;
+pub(crate) use served::Watch;
 pub use served::{Served, Tier};

@@ -1,8 +1,13 @@
 //! Who answered a read, and how long it took.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 
-/// The place that an answer came from.
+use super::fetch::From;
+use super::meter::Meter;
+
+/// The place that an answer came from; slower ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -43,4 +48,29 @@ pub struct Served {
     pub tier: Tier,
     /// Microseconds from call to answer.
     pub micros: u64,
+}
+
+/// Times one request and remembers the slowest place that its reads needed.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    began: Instant,
+    tier: Tier,
+}
+
+impl Watch {
+    /// Begins with the call.
+    pub(crate) fn start() -> Self {
+        Self { began: Instant::now(), tier: Tier::Memory }
+    }
+
+    /// Unwraps a read and remembers where it came from.
+    pub(crate) fn note<T>(&mut self, read: From<T>) -> T {
+        self.tier = self.tier.max(read.tier);
+        read.value
+    }
+
+    /// What the answer says about itself, noted among the engine's figures.
+    pub(crate) fn served(&self, meter: &Meter) -> Served {
+        meter.note(self.tier, self.began)
+    }
 }
