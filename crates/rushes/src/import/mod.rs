@@ -1,5 +1,91 @@
 //! What models produced, in the formats they produce it in; all yield entries.
+//!
+//! ```text
+//! source -> sniff -> plan -> one parser a format -> batches -> the store's run
+//! ```
+//! A parser is an iterator over a text of any size: it yields an entry, or says which record is
+//! wrong and goes on. It runs on a thread of its own while the batch before is being written, and
+//! nothing is visible until the last is.
 
+mod classes;
+mod coco;
+mod context;
+mod cue;
+mod fault;
+mod json;
+mod jsonl;
+mod lines;
+mod markup;
+mod mot;
 mod options;
+mod outline;
+mod plan;
+mod record;
+mod rolling;
+mod sidecars;
+mod sniff;
+mod source;
+mod srt;
+mod webvtt;
+mod whisper;
+mod words;
+mod write;
+mod yolo;
+
+#[cfg(test)]
+mod real_files;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use options::{Format, ImportOptions, Imported, Rejected};
+pub use sidecars::sidecars;
+
+pub(crate) use plan::Target;
+pub(crate) use source::Source;
+
+use rushes_store::{ChangeSet, Older, Store};
+
+use crate::error::{Error, Kind, Result};
+
+/// Imports a source into the library. The caller holds the video's write lock and applies the
+/// change set to the cache.
+///
+/// # Errors
+/// [`Kind::Unsupported`] when the source cannot be read, holds nothing good, or (`strict`) has one
+/// bad record; then nothing is written.
+pub(crate) async fn import(
+    store: &dyn Store,
+    target: Target,
+    source: Source,
+    options: ImportOptions,
+) -> Result<(Imported, ChangeSet)> {
+    let (strict, replace) = (options.strict, options.replace);
+    let video = target.video.id.clone();
+    let planning = tokio::task::spawn_blocking(move || plan::Plan::of(&target, &source, &options));
+    let plan = planning
+        .await
+        .map_err(|error| Error::caused(Kind::Internal, "looking at the file failed", error))??;
+    let run = store.run_open(&video, &plan.recipe, false).await?.id;
+    let tally = match write::fill(store, run, plan, strict).await {
+        Ok(tally) => tally,
+        Err(error) => {
+            store.run_abort(run).await?;
+            return Err(error);
+        }
+    };
+    let kinds: Vec<_> = tally.kinds.iter().cloned().collect();
+    let older = if replace { Older::Replace } else { Older::Keep };
+    let finished = store.run_finish(run, &kinds, older).await?;
+    let imported = Imported {
+        video: video.to_string(),
+        unchanged: tally.unchanged(),
+        added: tally.added,
+        removed: finished.removed,
+        rejected: tally.rejected,
+        rejections: tally.rejections,
+        token: finished.change.seq.to_string(),
+    };
+    Ok((imported, finished.change))
+}

@@ -33,7 +33,7 @@ pub struct ImportOptions {
     pub kind: Option<String>,
     /// The format; sniffed when not given.
     pub format: Option<Format>,
-    /// Where the entries come from, for error messages: the file's name.
+    /// Where the entries come from, for error messages; the file's own name when empty.
     pub origin: String,
     /// What made them. Empty parts are filled from the file where it says so.
     pub tool: String,
@@ -52,6 +52,12 @@ pub struct ImportOptions {
     /// Frames a second for formats that count frames, when the video's own timing is not to be
     /// used. Times found this way are flagged as estimated.
     pub fps: Option<f64>,
+    /// The number that the file gives the video's first frame. Not given, each format has its
+    /// own: 1 for MOT and YOLO (0 if a label file is numbered so), 0 for all others.
+    pub first_frame: Option<u64>,
+    /// The text's encoding, by its name on the web (`windows-1252`); UTF-8 unless given. A
+    /// byte-order mark is believed before either.
+    pub encoding: Option<String>,
     /// A JSON Schema that each record's data must satisfy.
     pub schema: Option<serde_json::Value>,
 }
@@ -60,7 +66,7 @@ pub struct ImportOptions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rejected {
-    /// Line (or record, for formats without lines), from 1.
+    /// The line that it begins on, from 1 (the sentence, for words without segments).
     pub line: u64,
     /// What was expected there.
     pub why: String,

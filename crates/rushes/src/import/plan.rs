@@ -1,0 +1,215 @@
+//! What was asked, made ready: the format found, options checked, the recipe filled from the
+//! file, and the entries waiting to be read.
+
+use std::sync::Arc;
+
+use encoding_rs::Encoding;
+use rushes_store::{Kind, Recipe, Video};
+use serde_json::{Map, Value};
+
+use super::classes::Classes;
+use super::context::{Context, Frames};
+use super::fault::{Entries, Fault};
+use super::options::{Format, ImportOptions};
+use super::sniff::{Sniffed, sniff};
+use super::source::{self, Source};
+use super::yolo::{self, LabelFile};
+use super::{coco, json, jsonl, mot, srt, webvtt, whisper};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::ffmpeg::Timing;
+
+/// The video that entries are for.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The video.
+    pub(crate) video: Video,
+    /// Its frames' true times, if it has them.
+    pub(crate) timing: Option<Arc<Timing>>,
+}
+
+/// An import, ready to run.
+pub(super) struct Plan {
+    /// The file's name, for errors.
+    pub(super) origin: String,
+    /// What made the entries.
+    pub(super) recipe: Recipe,
+    /// The kind that was computed, with or without entries; `None` when only the records say.
+    pub(super) kind: Option<Kind>,
+    /// The entries.
+    pub(super) entries: Entries,
+}
+
+impl Plan {
+    /// Looks at the source and makes ready.
+    pub(super) fn of(target: &Target, source: &Source, options: &ImportOptions) -> Result<Self> {
+        let encoding = options.encoding.as_deref().map(source::encoding).transpose()?;
+        let context = context(target, options)?;
+        let opened = Opened { source, encoding, origin: origin(source, options) };
+        let format = match (options.format, source) {
+            (None, Source::Folder(_)) => Format::Yolo,
+            (Some(format), _) => format,
+            (None, _) => opened.sniff()?,
+        };
+        opened.plan(format, context, options)
+    }
+}
+
+/// A source, and how it is read.
+struct Opened<'a> {
+    source: &'a Source,
+    encoding: Option<&'static Encoding>,
+    origin: String,
+}
+
+impl Opened<'_> {
+    fn text(&self) -> Result<super::lines::Text> {
+        self.source.open(self.encoding).map_err(|error| {
+            Error::caused(ErrorKind::Internal, format!("{}: {error}", self.origin), error)
+        })
+    }
+
+    fn sniff(&self) -> Result<Format> {
+        let found = sniff(|| self.source.open(self.encoding), &self.origin);
+        match found.map_err(|error| self.unreadable(Fault::io(error)))? {
+            Sniffed::Format(format) => Ok(format),
+            Sniffed::Unclear(why) => Err(self.unreadable(Fault::File(format!(
+                "cannot tell its format: {why}; say it (--format json, jsonl, srt, webvtt, whisper, \
+                 coco, yolo or mot)"
+            )))),
+        }
+    }
+
+    fn plan(&self, format: Format, mut context: Context, options: &ImportOptions) -> Result<Plan> {
+        let mut recipe = recipe(options);
+        let usual = usual_kind(format);
+        let asked = context.kind.clone();
+        if format == Format::Yolo {
+            return self.labels(context, recipe);
+        }
+        let mut shared = || Arc::new(std::mem::take(&mut context));
+        let entries = match format {
+            Format::Json => json::entries(self.text()?, shared()),
+            Format::Jsonl => jsonl::entries(self.text()?, shared()),
+            Format::Srt => srt::entries(self.text()?, shared()),
+            Format::Webvtt => webvtt::entries(self.text()?, shared()),
+            Format::Mot => mot::entries(self.text()?, shared()),
+            Format::Coco => {
+                let facts = coco::facts(self.text()?).map_err(|fault| self.unreadable(fault))?;
+                coco::entries(self.text()?, facts, shared())
+            }
+            Format::Whisper | Format::Yolo => {
+                let facts = whisper::facts(self.text()?).map_err(|fault| self.unreadable(fault))?;
+                from_whisper(&mut recipe, &facts);
+                whisper::entries(self.text()?, facts, shared())
+            }
+        };
+        let kind = asked.or_else(|| usual.and_then(|name| Kind::new(name).ok()));
+        Ok(Plan { origin: self.origin.clone(), recipe, kind, entries })
+    }
+
+    /// Label files: a folder of them, or one.
+    fn labels(&self, mut context: Context, recipe: Recipe) -> Result<Plan> {
+        let (folder, files) = match self.source {
+            Source::Folder(folder) => (Some(folder.as_path()), yolo::label_files(folder)?),
+            Source::File(path) => (path.parent(), vec![LabelFile::at(path)?]),
+            _ => {
+                let why = "YOLO labels are files named by their frames; import the folder";
+                return Err(self.unreadable(Fault::File(why.to_owned())));
+            }
+        };
+        if let Some(folder) = folder {
+            context.classes = Classes::beside(folder)?;
+        }
+        let kind = context.kind_or(Kind::OBJECT).map_err(Error::invalid)?;
+        let entries = yolo::entries(files, Arc::new(context));
+        Ok(Plan { origin: self.origin.clone(), recipe, kind: Some(kind), entries })
+    }
+
+    fn unreadable(&self, fault: Fault) -> Error {
+        unreadable(&self.origin, fault)
+    }
+}
+
+/// The error for a fault that ends an import.
+pub(super) fn unreadable(origin: &str, fault: Fault) -> Error {
+    let what = match fault {
+        Fault::File(why) => why,
+        Fault::Record(rejected) => format!("line {}: {}", rejected.line, rejected.why),
+    };
+    Error::new(ErrorKind::Unsupported, format!("{origin}: {what}"))
+}
+
+fn origin(source: &Source, options: &ImportOptions) -> String {
+    let name = match source {
+        Source::File(path) | Source::Folder(path) => path.file_name(),
+        _ => None,
+    };
+    match name {
+        _ if !options.origin.is_empty() => options.origin.clone(),
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => "what was sent".to_owned(),
+    }
+}
+
+fn context(target: &Target, options: &ImportOptions) -> Result<Context> {
+    if options.fps.is_some_and(|fps| !fps.is_finite() || fps <= 0.0) {
+        return Err(Error::invalid("fps must be more than 0 frames a second"));
+    }
+    let kind = options.kind.as_deref().map(Kind::new).transpose()?;
+    if kind.as_ref().is_some_and(|kind| kind.as_str() == Kind::FRAME) {
+        return Err(Error::invalid("frames are taken from the video by ingest, not imported"));
+    }
+    let schema = options.schema.as_ref().map(|schema| {
+        jsonschema::validator_for(schema)
+            .map_err(|error| Error::invalid(format!("the JSON Schema cannot be used: {error}")))
+    });
+    let mut frames = Frames::of(&target.video, target.timing.clone(), options.fps);
+    frames.first = options.first_frame;
+    let shift = if options.audio_time { audio_start(&target.video)? } else { 0.0 };
+    Ok(Context { kind, shift, frames, classes: Classes::default(), schema: schema.transpose()? })
+}
+
+fn audio_start(video: &Video) -> Result<f64> {
+    let start = video.probe.get("audio_start").and_then(Value::as_f64);
+    start.ok_or_else(|| {
+        Error::invalid(format!("{}: has no audio stream whose time could be meant", video.name))
+    })
+}
+
+/// The kind that a format's entries are of, where their records don't say.
+fn usual_kind(format: Format) -> Option<&'static str> {
+    match format {
+        Format::Json | Format::Jsonl | Format::Coco => None,
+        Format::Srt | Format::Webvtt | Format::Whisper => Some(Kind::TRANSCRIPT),
+        Format::Yolo | Format::Mot => Some(Kind::OBJECT),
+    }
+}
+
+fn recipe(options: &ImportOptions) -> Recipe {
+    let mut params = options.params.clone();
+    params.sort_all_objects();
+    Recipe {
+        tool: options.tool.clone(),
+        version: options.version.clone(),
+        model: options.model.clone(),
+        params,
+    }
+}
+
+/// Fills what was not given from what the file says.
+fn from_whisper(recipe: &mut Recipe, facts: &whisper::Facts) {
+    if recipe.tool.is_empty() {
+        "whisper".clone_into(&mut recipe.tool);
+    }
+    if let (true, Some(model)) = (recipe.model.is_empty(), &facts.model) {
+        recipe.model.clone_from(model);
+    }
+    let Some(language) = &facts.language else { return };
+    if recipe.params.is_null() {
+        recipe.params = Value::Object(Map::new());
+    }
+    if let Some(params) = recipe.params.as_object_mut() {
+        params.entry("language").or_insert_with(|| language.as_str().into());
+        params.sort_keys();
+    }
+}

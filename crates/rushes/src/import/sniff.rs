@@ -1,0 +1,152 @@
+//! Which format a text is: by what it says, and by the file's name where that leaves a choice.
+
+use std::io::{self, Read};
+
+use serde_json::Value;
+
+use super::lines::{Line, Lines, Text};
+use super::mot::finite;
+use super::options::Format;
+use super::outline::{Outline, Piece};
+
+/// How much of a text is looked at, bytes (JSON is looked at up to its first array of interest).
+const HEAD: u64 = 64 << 10;
+
+/// How many lines that are not empty are looked at.
+const LINES: usize = 8;
+
+/// What was found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Sniffed {
+    /// It is this.
+    Format(Format),
+    /// It could be several things, or none: why.
+    Unclear(&'static str),
+}
+
+use Sniffed::Unclear;
+
+/// Looks at a text; `open` opens it from its start, `name` is its file's name.
+pub(super) fn sniff(mut open: impl FnMut() -> io::Result<Text>, name: &str) -> io::Result<Sniffed> {
+    let lines = head(open()?)?;
+    let Some(first) = lines.first() else {
+        return Ok(by_name(name, "it is empty"));
+    };
+    if first.starts_with("WEBVTT") {
+        return Ok(Sniffed::Format(Format::Webvtt));
+    }
+    if first.starts_with('{')
+        && first.ends_with('}')
+        && lines.get(1).is_none_or(|next| next.starts_with('{'))
+    {
+        if let Some(format) = object(first, lines.len() > 1) {
+            return Ok(format);
+        }
+    }
+    if first.starts_with(['{', '[']) {
+        return Ok(json(Outline::new(open()?, &JSON_ARRAYS)));
+    }
+    if lines.iter().take(3).any(|line| line.contains("-->")) {
+        let webvtt = extension(name) == "vtt";
+        return Ok(Sniffed::Format(if webvtt { Format::Webvtt } else { Format::Srt }));
+    }
+    Ok(table(first).unwrap_or_else(|| by_name(name, "it looks like none of the known formats")))
+}
+
+/// The first lines that are not empty, trimmed.
+fn head(text: Text) -> io::Result<Vec<String>> {
+    let mut lines = Lines::new(Box::new(io::BufReader::new(text.take(HEAD))));
+    let mut found = Vec::new();
+    while let Some(Line { bytes, .. }) = lines.next()? {
+        let line = String::from_utf8_lossy(bytes.unwrap_or_default()).trim().to_owned();
+        if !line.is_empty() {
+            found.push(line);
+        }
+        if found.len() == LINES {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+const JSON_ARRAYS: [&str; 4] = ["entries", "segments", "annotations", "images"];
+
+/// A line that is a JSON object of its own.
+fn object(line: &str, more: bool) -> Option<Sniffed> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let lines =
+        more || ["start", "timestamp", "frame"].iter().any(|name| value.get(name).is_some());
+    lines.then_some(Sniffed::Format(Format::Jsonl))
+}
+
+/// Looks through JSON until something tells.
+fn json(outline: Outline) -> Sniffed {
+    let mut members = 0;
+    for piece in outline {
+        match piece {
+            Ok(Piece::Element("entries", _)) => return Sniffed::Format(Format::Json),
+            Ok(Piece::Element("segments", _)) => return Sniffed::Format(Format::Whisper),
+            Ok(Piece::Element("annotations" | "images", _)) => {
+                return Sniffed::Format(Format::Coco);
+            }
+            Ok(Piece::Element(_, cut)) => return listed(&cut.bytes.unwrap_or_default()),
+            Ok(Piece::Member(name, cut)) if name == "words" => {
+                let array = cut.bytes.is_none_or(|bytes| bytes.starts_with(b"["));
+                if array {
+                    return Sniffed::Format(Format::Whisper);
+                }
+            }
+            Ok(Piece::Member(..)) => members += 1,
+            Err(_) => break,
+        }
+    }
+    // Nothing in it, one record, or broken: our own reader says it best.
+    let _ = members;
+    Sniffed::Format(Format::Json)
+}
+
+/// The first element of an outermost array.
+fn listed(element: &[u8]) -> Sniffed {
+    let element: Value = serde_json::from_slice(element).unwrap_or_default();
+    let has = |names: &[&str]| names.iter().any(|name| element.get(*name).is_some());
+    if has(&["image_id"]) {
+        return Sniffed::Format(Format::Coco);
+    }
+    if has(&["start"]) && !has(&["kind", "data"]) && has(&["words", "tokens", "no_speech_prob"]) {
+        return Sniffed::Format(Format::Whisper);
+    }
+    Sniffed::Format(Format::Json)
+}
+
+/// Rows of numbers.
+fn table(row: &str) -> Option<Sniffed> {
+    let cells: Vec<&str> = row.split(',').map(str::trim).collect();
+    if cells.len() >= 6 {
+        return cells
+            .iter()
+            .all(|cell| finite(cell).is_some())
+            .then_some(Sniffed::Format(Format::Mot));
+    }
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    let numbers = cells.iter().take_while(|cell| finite(cell).is_some()).count();
+    let labelled = cells.get(numbers).is_some_and(|cell| cell.starts_with('"'));
+    match (numbers, cells.len()) {
+        (9, _) if labelled => Some(Sniffed::Format(Format::Mot)),
+        (5..=7, all) if all == numbers => Some(Sniffed::Format(Format::Yolo)),
+        _ => None,
+    }
+}
+
+fn extension(name: &str) -> String {
+    name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn by_name(name: &str, why: &'static str) -> Sniffed {
+    match extension(name).as_str() {
+        "srt" => Sniffed::Format(Format::Srt),
+        "vtt" => Sniffed::Format(Format::Webvtt),
+        "jsonl" | "ndjson" => Sniffed::Format(Format::Jsonl),
+        "json" => Sniffed::Format(Format::Json),
+        _ => Unclear(why),
+    }
+}

@@ -1,0 +1,78 @@
+//! What the tests of the parsers share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rushes_store::{BlobHash, NewEntry, Video, VideoId};
+use serde_json::json;
+
+use super::fault::{Fault, Parsed};
+use super::options::{Format, ImportOptions};
+use super::plan::{Plan, Target};
+use super::source::Source;
+use crate::error::Result;
+use crate::ffmpeg::{FrameTime, Timing};
+
+/// A video of 250 frames whose times no frame rate explains: frame n is at 1 + n/25 s, from
+/// frame 100 on 2 s later.
+pub(super) fn target() -> Target {
+    let pts = |n: i64| 25 + n + if n >= 100 { 50 } else { 0 };
+    let frames = (0..250).map(|n| FrameTime { pts: pts(n), key: n % 50 == 0 }).collect();
+    let timing = Timing { time_base: (1, 25), frames, end: 325, estimated: false };
+    let hash = BlobHash::of(b"video");
+    let video = Video {
+        id: VideoId::of(&hash),
+        hash,
+        name: "clip.mp4".to_owned(),
+        path: None,
+        media: None,
+        size: 5,
+        start: 1.0,
+        duration: 12.0,
+        probe: json!({ "fps": 25.0, "audio_start": 0.5 }),
+        thumbnail: None,
+        timing: None,
+        added: 0.0,
+    };
+    Target { video, timing: Some(Arc::new(timing)) }
+}
+
+/// Asks for a format; the kind of our own form is `note` unless its records say another.
+pub(super) fn as_format(format: Format) -> ImportOptions {
+    let own = [Format::Json, Format::Jsonl].contains(&format);
+    let kind = own.then(|| "note".to_owned());
+    ImportOptions { format: Some(format), kind, ..ImportOptions::default() }
+}
+
+/// Reads a text to its end.
+pub(super) fn read(text: impl AsRef<[u8]>, options: &ImportOptions) -> Result<Vec<Parsed>> {
+    let source = Source::Bytes(text.as_ref().to_vec().into());
+    Ok(Plan::of(&target(), &source, options)?.entries.collect())
+}
+
+/// Reads a text of which every record is good.
+pub(super) fn entries(text: impl AsRef<[u8]>, options: &ImportOptions) -> Vec<NewEntry> {
+    let parsed = read(text, options).unwrap();
+    parsed.into_iter().map(|entry| entry.expect("a good record")).collect()
+}
+
+/// The lines and reasons of what is wrong with a text.
+pub(super) fn faults(text: impl AsRef<[u8]>, options: &ImportOptions) -> Vec<(u64, String)> {
+    let bad = read(text, options).unwrap().into_iter().filter_map(std::result::Result::err);
+    bad.map(|fault| match fault {
+        Fault::Record(rejected) => (rejected.line, rejected.why),
+        Fault::File(why) => (0, why),
+    })
+    .collect()
+}
+
+/// Real files to try, or `None` (said aloud) where they are absent.
+pub(super) fn real_data() -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("RUSHES_TEST_DATA").map_or_else(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("left out: no real data at {}", folder.display());
+    None
+}

@@ -1,0 +1,118 @@
+//! Entries from the parser's thread to the store, batch by batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rushes_store::{Kind, NewEntry, RunId, Store};
+use tokio::sync::mpsc;
+
+use super::fault::{Entries, Fault};
+use super::options::Rejected;
+use super::plan::{Plan, unreadable};
+use crate::error::{Error, Kind as ErrorKind, Result};
+
+/// Entries written in one transaction.
+const BATCH: usize = 2000;
+
+/// Batches waiting for the writer; the parser waits when there are more.
+const WAITING: usize = 2;
+
+/// How many of the rejected records are told.
+const TOLD: usize = 10;
+
+/// What reading the file came to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Entries read.
+    read: u64,
+    /// New ones, by kind.
+    pub(super) added: BTreeMap<String, u64>,
+    /// Kinds that were computed.
+    pub(super) kinds: BTreeSet<Kind>,
+    /// Records that were passed over.
+    pub(super) rejected: u64,
+    /// The first of them.
+    pub(super) rejections: Vec<Rejected>,
+}
+
+impl Tally {
+    /// Entries that were there already.
+    pub(super) fn unchanged(&self) -> u64 {
+        self.read.saturating_sub(self.added.values().sum())
+    }
+}
+
+/// Reads all entries of the plan on a thread of its own and writes them into the run meanwhile.
+pub(super) async fn fill(store: &dyn Store, run: RunId, plan: Plan, strict: bool) -> Result<Tally> {
+    let (sender, mut batches) = mpsc::channel(WAITING);
+    let Plan { origin, kind, entries, .. } = plan;
+    let reading = tokio::task::spawn_blocking(move || read(entries, &origin, strict, &sender));
+    let mut written = Tally::default();
+    written.kinds.extend(kind);
+    while let Some((kind, batch)) = batches.recv().await {
+        written.read += batch.len() as u64;
+        *written.added.entry(kind.to_string()).or_default() += store.run_write(run, batch).await?;
+        written.kinds.insert(kind);
+    }
+    let (rejected, rejections) = reading.await.map_err(|error| {
+        Error::caused(ErrorKind::Internal, "the reader of the file failed", error)
+    })??;
+    written.added.retain(|_, count| *count > 0);
+    Ok(Tally { rejected, rejections, ..written })
+}
+
+type Batch = (Kind, Vec<NewEntry>);
+
+/// Sends entries in batches of one kind, so that what is new can be told by kind. Ends early when
+/// nobody takes them any more.
+fn read(
+    entries: Entries,
+    origin: &str,
+    strict: bool,
+    sender: &mpsc::Sender<Batch>,
+) -> Result<(u64, Vec<Rejected>)> {
+    let mut waiting: BTreeMap<Kind, Vec<NewEntry>> = BTreeMap::new();
+    let (mut count, mut sent) = (0, false);
+    let (mut rejected, mut rejections) = (0, Vec::new());
+    for entry in entries {
+        match entry {
+            Ok(entry) => {
+                waiting.entry(entry.kind.clone()).or_default().push(entry);
+                count += 1;
+            }
+            Err(Fault::Record(bad)) if !strict => {
+                rejected += 1;
+                if rejections.len() < TOLD {
+                    rejections.push(bad);
+                }
+            }
+            Err(fault) => return Err(unreadable(origin, fault)),
+        }
+        if count == BATCH {
+            (count, sent) = (0, true);
+            if !send(&mut waiting, sender) {
+                break;
+            }
+        }
+    }
+    if count == 0 && !sent && rejected > 0 {
+        return Err(nothing_good(origin, rejected, &rejections));
+    }
+    send(&mut waiting, sender);
+    Ok((rejected, rejections))
+}
+
+fn send(waiting: &mut BTreeMap<Kind, Vec<NewEntry>>, sender: &mpsc::Sender<Batch>) -> bool {
+    std::mem::take(waiting).into_iter().all(|batch| sender.blocking_send(batch).is_ok())
+}
+
+/// A file of which not one record could be used is the wrong file, or read as the wrong format.
+fn nothing_good(origin: &str, rejected: u64, rejections: &[Rejected]) -> Error {
+    let first = rejections
+        .first()
+        .map_or_else(String::new, |bad| format!("line {}: {}", bad.line, bad.why));
+    let all = if rejected == 1 { String::new() } else { format!(" (and {} more)", rejected - 1) };
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("{origin}: nothing in it could be imported; {first}{all}"),
+    )
+}
