@@ -37,7 +37,6 @@ mod error;
 mod ffmpeg;
 pub mod import;
 pub mod ingest;
-mod later;
 pub mod read;
 mod write;
 

@@ -1,10 +1,14 @@
 //! The only door for writes: commit to the store, then drop from the cache what the commit touched.
 
-use rushes_store::{BlobHash, Message, Role};
+use std::path::Path;
+
+use bytes::Bytes;
+use rushes_store::{BlobHash, Message, Role, Video};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Rushes;
+use crate::engine::{Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
+use crate::import::{self, ImportOptions, Imported, Target};
 
 /// What [`Rushes::remove`] did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,49 @@ impl Rushes {
         Ok(Removed { video: video.id.to_string(), blobs, bytes })
     }
 
+    /// Imports what a model produced from a file or, for label files one a frame, a folder.
+    /// Importing the same again changes nothing.
+    ///
+    /// Fails when nothing in it could be read, when `strict` and a record is bad (then nothing is
+    /// written), or while the video is being written by somebody else.
+    pub async fn import_file(
+        &self,
+        video: &str,
+        path: &Path,
+        options: ImportOptions,
+    ) -> Result<Imported> {
+        let path = checked_path(path)?.to_owned();
+        let source = blocking(move || import::Source::at(&path)).await?;
+        let video = self.resolve(video).await?.value;
+        self.import_from(&video, source, options).await
+    }
+
+    /// Imports what a model produced from bytes at hand.
+    pub async fn import_bytes(
+        &self,
+        video: &str,
+        bytes: Bytes,
+        options: ImportOptions,
+    ) -> Result<Imported> {
+        let video = self.resolve(video).await?.value;
+        self.import_from(&video, import::Source::Bytes(bytes), options).await
+    }
+
+    pub(crate) async fn import_from(
+        &self,
+        video: &Video,
+        source: import::Source,
+        options: ImportOptions,
+    ) -> Result<Imported> {
+        let timing = self.timing(video).await?;
+        let _lock = self.lock(&video.id)?;
+        let target = Target { video: video.clone(), timing };
+        let store = self.inner.store.as_ref();
+        let (imported, change) = import::import(store, target, source, options).await?;
+        self.applied(&change).await;
+        Ok(imported)
+    }
+
     /// Appends a message to the conversation about a video. Fails when it is empty or larger than
     /// 1 MB.
     pub async fn append(&self, video: &str, role: Role, content: &str) -> Result<Message> {
@@ -45,7 +92,7 @@ impl Rushes {
     /// Deletes those of the files that still nothing refers to, while nobody writes any.
     async fn delete_blobs(&self, unused: Vec<BlobHash>) -> Result<(u64, u64)> {
         let blobs = self.inner.blobs.clone();
-        let hold = blocking(move || blobs.hold_alone()).await?;
+        let hold = blocking(move || Ok(blobs.hold_alone()?)).await?;
         let unused = self.inner.store.unused(&unused).await?;
         let blobs = self.inner.blobs.clone();
         let deleted = blocking(move || {
@@ -63,8 +110,8 @@ impl Rushes {
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> rushes_store::Result<T> + Send + 'static,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|error| Error::caused(Kind::Internal, "deleting was interrupted", error))??)
+    done.map_err(|error| Error::caused(Kind::Internal, "the write was interrupted", error))?
 }

@@ -54,6 +54,12 @@ pub(crate) struct Import {
     /// Frames a second, for formats that count frames; times are flagged as estimated
     #[arg(long)]
     fps: Option<f64>,
+    /// The number that the file gives the video's first frame
+    #[arg(long, value_name = "N")]
+    first_frame: Option<u64>,
+    /// The text's encoding, as windows-1252 [default: UTF-8]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
     /// A file with a JSON Schema that each record's data must satisfy
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
@@ -137,6 +143,8 @@ impl Import {
             replace: self.replace,
             audio_time: self.audio_time,
             fps: self.fps,
+            first_frame: self.first_frame,
+            encoding: self.encoding.clone(),
             schema: self.schema.as_deref().map(schema).transpose()?,
             ..ImportOptions::default()
         })

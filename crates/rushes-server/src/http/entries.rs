@@ -100,6 +100,10 @@ struct Import {
     audio_time: bool,
     /// Frames a second, for formats that count frames.
     fps: Option<f64>,
+    /// The number that the body gives the video's first frame.
+    first_frame: Option<u64>,
+    /// The text's encoding, as `windows-1252`; UTF-8 when not given.
+    encoding: Option<String>,
 }
 
 impl Import {
@@ -119,6 +123,8 @@ impl Import {
             replace: self.replace,
             audio_time: self.audio_time,
             fps: self.fps,
+            first_frame: self.first_frame,
+            encoding: self.encoding,
             schema: None,
         })
     }

@@ -12,8 +12,8 @@ use super::options::{Event, IngestOptions, Ingested};
 use super::pipeline::Events;
 use crate::engine::Rushes;
 use crate::error::Result;
-use crate::ffmpeg::{self, Probe};
-use crate::import::{self, Format, ImportOptions, Imported};
+use crate::ffmpeg::Probe;
+use crate::import::{self, Imported};
 
 impl Rushes {
     /// Imports chapters, subtitles and side files, and counts them. `probe` is at hand when the
@@ -30,10 +30,6 @@ impl Rushes {
         if let Some(probe) = probe {
             let chapters = self.chapters(video, probe).await;
             count(chapters, "chapters", events, ingested).await;
-            for (stream, language) in &probe.subtitles {
-                let imported = self.subtitles(video, *stream, language).await;
-                count(imported, "subtitles", events, ingested).await;
-            }
         }
         let Some(file) = beside.filter(|_| options.sidecars) else { return Ok(()) };
         for (side, options) in import::sidecars(file) {
@@ -64,20 +60,6 @@ impl Rushes {
         self.applied(&finished.change).await;
         imported.added.insert("chapter".to_owned(), finished.added);
         Ok(imported)
-    }
-
-    async fn subtitles(&self, video: &Video, stream: u32, language: &str) -> Result<Imported> {
-        let path = self.source(video).await?;
-        let text = ffmpeg::subtitle(&path, stream, &self.limits()).await?;
-        let options = ImportOptions {
-            kind: Some(EntryKind::TRANSCRIPT.to_owned()),
-            format: Some(Format::Webvtt),
-            origin: format!("subtitle stream {stream}"),
-            tool: "ffmpeg".to_owned(),
-            params: json!({ "language": language, "stream": stream }),
-            ..ImportOptions::default()
-        };
-        self.import_bytes(video.id.as_str(), text.into(), options).await
     }
 }
 

@@ -10,6 +10,7 @@
 //! run whose process died is resumed by the next ingest of the same bytes and recipe.
 
 mod batch;
+mod extras;
 mod identify;
 mod options;
 mod pipeline;

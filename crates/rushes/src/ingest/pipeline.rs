@@ -52,7 +52,7 @@ impl Rushes {
         let identity = identify(&source, options.name.as_deref()).await?;
         let lock = self.lock(&identity.id)?;
         let recipe = options.recipe();
-        let (_video, _probe, ingested) = match self.finished(&identity, &recipe).await? {
+        let (video, probe, mut ingested) = match self.finished(&identity, &recipe).await? {
             Some(video) => {
                 let ingested = Ingested { unchanged: true, ..Ingested::of(&video) };
                 (video, None, ingested)
@@ -60,7 +60,8 @@ impl Rushes {
             None => self.take_in(&identity, &options, &recipe, &events).await?,
         };
         drop(lock);
-        // EXTRAS
+        let beside = (!identity.owned).then_some(identity.file.as_path());
+        self.bring_along(&video, beside, probe.as_ref(), &options, &events, &mut ingested).await?;
         Ok(ingested)
     }
 

@@ -16,7 +16,6 @@ pub use entries::{Entries, EntriesRequest};
 pub(crate) use entries::{kinds, limit, never_computed};
 pub(crate) use fetch::From;
 pub(crate) use freshness::Freshness;
-pub(crate) use key::Scopes;
 pub(crate) use meter::Meter;
 pub(crate) use served::Watch;
 pub use served::{Served, Tier};
