@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -92,6 +93,9 @@ fn open(path: &Path, options: &SqliteOptions, cache_bytes: u64) -> Result<Connec
     db.pragma_update(None, "cache_size", -kibibytes)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "foreign_keys", true)?;
+    // Plans must not depend on bound values: otherwise a cached statement over a table that has
+    // partial indexes is prepared anew each time its bindings are cleared (40 us instead of 5).
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
 }

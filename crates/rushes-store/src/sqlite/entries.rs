@@ -178,17 +178,18 @@ impl Stretch {
     }
 }
 
-pub(super) fn entry(db: &Connection, id: EntryId) -> Result<Option<Entry>> {
-    one(db, "e.id = ?1 AND l.run IS NULL AND v.ready", params![id])
+/// One entry of a visible lane by its id, with the lane.
+pub(super) fn by_id() -> String {
+    format!(
+        "SELECT {LANE}, {ENTRY} FROM entries e JOIN lanes l ON l.id = e.lane
+         JOIN videos v ON v.row = l.video JOIN recipes r ON r.id = l.recipe
+         WHERE e.id = ? AND l.run IS NULL AND v.ready"
+    )
 }
 
-/// An entry of any visible lane, by a condition on `e`, `l` and `v`.
-fn one(db: &Connection, condition: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Option<Entry>> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {LANE}, {ENTRY} FROM entries e JOIN lanes l ON l.id = e.lane
-         JOIN videos v ON v.row = l.video JOIN recipes r ON r.id = l.recipe WHERE {condition}"
-    ))?;
-    let mut rows = statement.query(params)?;
+pub(super) fn entry(db: &Connection, id: EntryId) -> Result<Option<Entry>> {
+    let mut statement = db.prepare_cached(&by_id())?;
+    let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let lane = rows::lane(row)?;
     rows::entry(row, LANE_COLUMNS, &lane).map(Some)
