@@ -73,7 +73,8 @@ impl Rushes {
             shots.extend(self.shots(&video, &timing, together, wish, &mut watch).await?);
         }
         let served = watch.served(&self.inner.meter);
-        let framed = |(spot, shot)| self.framed(&video, spot, shot, wish.format, served);
+        let framed =
+            |(spot, shot): (Spot, Shot)| self.framed(&video, &spot, shot, wish.format, served);
         Ok(shots.into_iter().map(framed).collect())
     }
 

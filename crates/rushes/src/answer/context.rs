@@ -204,7 +204,7 @@ impl Ask {
         let (budget, tokenizer) = (self.budget, self.tokenizer);
         tokio::task::spawn_blocking(move || {
             let lines = fold::lines(entries.iter().flat_map(|part| part.iter()));
-            pack(&heading, lines, focus, reach, budget, tokenizer)
+            pack(&heading, &lines, focus, reach, budget, tokenizer)
         })
         .await
         .map_err(|error| Error::caused(ErrorKind::Internal, "packing was interrupted", error))

@@ -126,7 +126,7 @@ impl Rushes {
         let spot = self.spot(&video, place, &mut watch).await?;
         let (spot, shot) = self.shoot(&video, spot, wish, &mut watch).await?;
         let served = watch.served(&self.inner.meter);
-        Ok(self.framed(&video, spot, shot, wish.format, served))
+        Ok(self.framed(&video, &spot, shot, wish.format, served))
     }
 
     /// The small picture of a video, made when it was ingested.
@@ -143,7 +143,7 @@ impl Rushes {
         let spot =
             Spot { number: None, at: video.start, estimated: true, exact: false, stored: None };
         let served = watch.served(&self.inner.meter);
-        Ok(self.framed(&video, spot, Shot { image, size: (width, height) }, format, served))
+        Ok(self.framed(&video, &spot, Shot { image, size: (width, height) }, format, served))
     }
 
     /// The image of a spot; where it cannot be had, that of the stored frame which stands in.
@@ -243,7 +243,7 @@ impl Rushes {
     pub(super) fn framed(
         &self,
         video: &Video,
-        spot: Spot,
+        spot: &Spot,
         shot: Shot,
         format: Format,
         served: Served,

@@ -35,7 +35,7 @@ pub(super) fn draw(picture: &mut Rgb, area: Area, text: &str, height: u32) {
     let Some(font) = PARSED.as_ref() else { return };
     let margin = f32::from(u16::try_from(height).unwrap_or(u16::MAX)) * 0.25;
     let natural = width_of(font, text, height as f32);
-    let fit = ((area.width as f32 - 2.0 * margin) / natural).min(1.0).max(0.1);
+    let fit = ((area.width as f32 - 2.0 * margin) / natural).clamp(0.1, 1.0);
     let scale = height as f32 * fit;
     let width = (width_of(font, text, scale) + 2.0 * margin).ceil() as u32;
     let (width, height) = (width.min(area.width), height.min(area.height));

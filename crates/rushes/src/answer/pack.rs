@@ -27,48 +27,73 @@ pub(super) struct Packed {
 
 /// Packs lines (in time order) around the moment `focus` (seconds) into `budget` tokens.
 ///
-/// The heading goes first, unless it would take more than half of the budget. Lines follow by
-/// urgency, each that still fits; when not even one fits, the most urgent is cut at a word and ends
-/// with an ellipsis. `reach` (seconds) is how far from the focus the lines lie at most.
+/// The heading goes first, unless it would take more than half of the budget or leave no room for
+/// any line. Lines follow by urgency, each that still fits; when not even one does, the most urgent
+/// is cut at a word and ends with an ellipsis. `reach` (seconds) is how far from the focus the
+/// lines lie at most.
 pub(super) fn pack(
     heading: &str,
-    lines: Vec<ContextLine>,
+    lines: &[ContextLine],
     focus: f64,
     reach: f64,
     budget: usize,
     tokenizer: Tokenizer,
 ) -> Packed {
-    let mut meter = Budget { left: budget, tokenizer };
     let heading = format!("{heading}\n");
-    let heading = if meter.fits(&heading, budget / 2) { heading } else { String::new() };
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    let urgency: Vec<f64> = lines.iter().map(|line| urgency(line, focus, reach)).collect();
-    order.sort_by(|&a, &b| urgency[a].total_cmp(&urgency[b]).then(a.cmp(&b)));
+    let order = by_urgency(lines, focus, reach);
+    let mut left = Budget { left: budget, tokenizer };
+    if left.fits(&heading, budget / 2) {
+        let chosen = choose(lines, &order, &mut left);
+        if !chosen.is_empty() || lines.is_empty() {
+            return finish(&heading, chosen, lines.len(), budget, tokenizer);
+        }
+    }
+    let chosen = choose(lines, &order, &mut Budget { left: budget, tokenizer });
+    finish("", chosen, lines.len(), budget, tokenizer)
+}
 
-    let mut chosen: Vec<(usize, ContextLine)> = Vec::new();
+/// A chosen line and its place among all.
+type Chosen = (usize, ContextLine);
+
+fn by_urgency(lines: &[ContextLine], focus: f64, reach: f64) -> Vec<(usize, &ContextLine)> {
+    let mut order: Vec<_> = lines
+        .iter()
+        .enumerate()
+        .map(|(place, line)| (urgency(line, focus, reach), (place, line)))
+        .collect();
+    order.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    order.into_iter().map(|(_, line)| line).collect()
+}
+
+fn choose(
+    lines: &[ContextLine],
+    order: &[(usize, &ContextLine)],
+    left: &mut Budget,
+) -> Vec<Chosen> {
+    let mut chosen = Vec::with_capacity(lines.len().min(64));
     let mut misses = 0;
-    for &place in &order {
+    for (place, line) in order {
         if misses >= MISSES {
             break;
         }
-        if meter.takes(&written(&lines[place])) {
-            chosen.push((place, lines[place].clone()));
+        if left.takes(&written(line)) {
+            chosen.push((*place, (*line).clone()));
         } else {
             misses += 1;
         }
     }
-    if let (true, Some(&first)) = (chosen.is_empty(), order.first()) {
-        chosen.extend(meter.cut(&lines[first]).map(|line| (first, line)));
+    if let (true, Some((place, line))) = (chosen.is_empty(), order.first()) {
+        chosen.extend(left.cut(line).map(|cut| (*place, cut)));
     }
-    finish(heading, chosen, lines.len(), budget, tokenizer)
+    chosen
 }
 
 /// Puts the chosen lines in time order and counts the whole text: what is stated is what was
 /// counted. Lines are counted apart before, which is exact because no token spans the break between
 /// them; should a tokenizer ever disagree, the least urgent go until the text keeps the budget.
 fn finish(
-    heading: String,
-    mut chosen: Vec<(usize, ContextLine)>,
+    heading: &str,
+    mut chosen: Vec<Chosen>,
     of: usize,
     budget: usize,
     tokenizer: Tokenizer,
@@ -77,7 +102,7 @@ fn finish(
         let mut shown = chosen.clone();
         shown.sort_by_key(|(place, _)| *place);
         let lines: Vec<ContextLine> = shown.into_iter().map(|(_, line)| line).collect();
-        let text = lines.iter().fold(heading.clone(), |text, line| text + &written(line));
+        let text = lines.iter().fold(heading.to_owned(), |text, line| text + &written(line));
         let tokens = tokenizer.count(&text);
         if tokens <= budget {
             let left_out = of - lines.len();
@@ -178,8 +203,10 @@ mod tests {
         }
     }
 
+    const HEADING: &str = "video 0123456789abcdef";
+
     fn packed(lines: &[ContextLine], focus: f64, budget: usize) -> Packed {
-        pack("video 0123456789abcdef", lines.to_vec(), focus, 30.0, budget, Tokenizer::O200kBase)
+        pack(HEADING, lines, focus, 30.0, budget, Tokenizer::O200kBase)
     }
 
     #[test]
@@ -224,13 +251,21 @@ mod tests {
             line(5.0, "object", "car"),
             line(5.0, "caption", "a car"),
         ];
-        let one = Tokenizer::O200kBase.count(&written(&lines[2])) + 1;
+        let one = Tokenizer::O200kBase.count(&format!("{HEADING}\n{}", written(&lines[2])));
         let packed = packed(&lines, 5.0, one);
         assert_eq!(
             packed.lines.iter().map(|line| line.kind.as_str()).collect::<Vec<_>>(),
             ["caption"]
         );
         assert!(urgency(&lines[1], 5.0, 30.0) < urgency(&line(22.0, "caption", "far"), 5.0, 30.0));
+    }
+
+    #[test]
+    fn a_line_is_worth_more_than_the_heading() {
+        let lines = [line(5.0, "caption", "a car")];
+        let just = Tokenizer::O200kBase.count(&written(&lines[0]));
+        let packed = packed(&lines, 5.0, just);
+        assert_eq!((packed.text, packed.tokens), (written(&lines[0]), just));
     }
 
     #[test]
@@ -263,7 +298,7 @@ mod tests {
             lines.sort_by(|a, b| a.start.total_cmp(&b.start));
             let tokenizer = if cl100k { Tokenizer::Cl100kBase } else { Tokenizer::O200kBase };
             let count = lines.len();
-            let packed = pack("video x 0:00.000-1:00.000", lines, focus, 30.0, budget, tokenizer);
+            let packed = pack("video x 0:00.000-1:00.000", &lines, focus, 30.0, budget, tokenizer);
             prop_assert!(packed.tokens <= budget);
             prop_assert_eq!(packed.tokens, tokenizer.count(&packed.text));
             prop_assert_eq!(packed.lines.len() + packed.left_out, count);
