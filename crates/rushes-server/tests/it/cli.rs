@@ -1,0 +1,202 @@
+//! What people type, and what comes back.
+
+use std::process::Stdio;
+
+use crate::library::Library;
+use crate::media;
+
+#[test]
+fn a_video_goes_in_is_listed_shown_and_goes_out() {
+    let (library, id) = Library::with_entries();
+    let listed = library.run(["ls"]).text();
+    assert!(listed.contains(&id) && listed.contains("clip.mp4"), "{listed}");
+    assert!(listed.contains("320x240") && listed.contains("0:00:06"), "{listed}");
+
+    let shown = library.run(["show", &id[..8]]).text();
+    for part in ["frame", "caption", "object", "clip.mp4"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let window = ["show", "clip.mp4", "--kind", "caption", "--from", "0:02", "--to", "3.5"];
+    let captions = library.run(window).text();
+    assert!(captions.contains("red kite") && captions.contains("crowd"), "{captions}");
+    let early = library.run(["show", "clip.mp4", "--kind", "caption", "--to", "0.5"]).text();
+    assert!(early.contains("none found"), "{early}");
+    let never = library.run(["show", "clip.mp4", "--kind", "ocr"]).text();
+    assert!(never.contains("ocr: never computed"), "{never}");
+
+    assert_eq!(library.run(["rm", &id]).code, 0);
+    assert!(library.run(["ls"]).text().contains("empty"));
+    assert_eq!(library.run(["show", &id]).code, 3);
+}
+
+#[test]
+fn ingest_tells_events_and_the_same_bytes_change_nothing() {
+    let library = Library::new();
+    let clip = media::clip();
+    let ingest = ["--json", "ingest", clip.to_str().unwrap(), "--every", "500ms"];
+    let events = library.run(ingest).events();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!((names.first(), names.last()), (Some(&"probed"), Some(&"ingested")));
+    let done = events.last().unwrap();
+    assert_eq!((&done["frames"], &done["unchanged"]), (&12.into(), &false.into()), "{done}");
+    let held = library.held();
+    let again = library.run(ingest).events();
+    assert_eq!(again.last().unwrap()["unchanged"], true);
+    assert_eq!(library.held(), held);
+}
+
+#[test]
+fn each_way_of_sampling_is_understood() {
+    let clip = media::clip();
+    for (ways, frames) in [
+        (&["--every", "2"][..], 3),
+        (&["--frames", "4"], 4),
+        (&["--keyframes"], 6),
+        (&["--at", "0.5,0:02.05"], 2),
+        (&["--scene=0.99"], 1),
+        (&["--scene"], 1),
+    ] {
+        let library = Library::new();
+        let words = ["--json", "ingest", clip.to_str().unwrap()];
+        let run = library.run(words.iter().chain(ways));
+        let done = run.events().pop().unwrap();
+        assert_eq!(done["frames"], frames, "{ways:?}: {run:?}");
+    }
+    let both = Library::new().run(["ingest", "x.mp4", "--keyframes", "--every", "1"]);
+    assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[test]
+fn a_batch_goes_on_past_a_bad_file_and_names_it() {
+    let library = Library::new();
+    let bad = media::written("bad.mp4", b"this is no video");
+    let (clip, other) = (media::clip(), media::other_clip());
+    let words = ["ingest"].map(std::ffi::OsStr::new);
+    let files = [clip.as_os_str(), bad.as_os_str(), other.as_os_str()];
+    let run = library.run(words.into_iter().chain(files));
+    assert_eq!(run.code, 4, "{run:?}");
+    assert!(run.stderr.contains("failed:") && run.stderr.contains("bad.mp4"), "{run:?}");
+    let listed = library.run(["ls"]).text();
+    assert!(listed.contains("clip.mp4") && listed.contains("other.webm"), "{listed}");
+}
+
+#[test]
+fn a_folder_is_searched_and_standard_input_needs_a_name() {
+    let library = Library::new();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deep")).unwrap();
+    std::fs::copy(media::clip(), folder.path().join("deep/a.mp4")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no video").unwrap();
+    assert_eq!(library.run(["ingest", folder.path().to_str().unwrap()]).code, 0);
+    assert!(library.run(["ls"]).text().contains("a.mp4"));
+
+    let bytes = std::fs::read(media::other_clip()).unwrap();
+    assert_eq!(library.run_with(["ingest", "-"], &bytes).code, 2);
+    let run = library.run_with(["ingest", "-", "--name", "piped.webm"], &bytes);
+    assert_eq!(run.code, 0, "{run:?}");
+    let shown = library.run(["show", "piped.webm"]).text();
+    assert!(shown.contains("in the library"), "{shown}");
+    // The bytes were moved on: frames still come from them, and nothing waits to be taken over.
+    let frame = library.run(["frame", "piped.webm", "--at", "1.3"]);
+    assert_eq!(frame.code, 0, "{frame:?}");
+    assert_eq!(std::fs::read_dir(library.path().join("incoming")).unwrap().count(), 0);
+}
+
+#[test]
+fn questions_are_answered_for_people_and_programs() {
+    let (library, id) = Library::with_entries();
+    let found = library.run(["search", "kite"]).text();
+    assert!(found.contains("0:00:01.000") && found.contains("**kite**"), "{found}");
+    let labelled = library.run(["--json", "search", "--label", "kite"]).json();
+    assert_eq!(labelled["items"][0]["kind"], "object", "{labelled}");
+
+    let context = library.run(["context", &id, "--at", "2", "--budget", "200"]).text();
+    assert!(context.contains("red kite") && context.contains("of 200 tokens"), "{context}");
+    let context = library.run(["--json", "context", &id, "--from", "0", "--to", "6"]).json();
+    assert!(context["tokens"].as_u64() <= context["budget"].as_u64(), "{context}");
+
+    let reference = context["lines"][0]["reference"].as_str().unwrap().to_owned();
+    let cited = library.run(["cite", &reference]);
+    assert_eq!(cited.code, 0, "{cited:?}");
+    assert!(cited.text().contains("clip.mp4"), "{cited:?}");
+
+    let stats = library.run(["stats"]).text();
+    assert!(stats.contains("cache") && stats.contains("store"), "{stats}");
+}
+
+#[test]
+fn memory_is_appended_and_listed() {
+    let (library, id) = Library::with_clip();
+    assert_eq!(library.run(["memory", "add", &id, "Where is the kite?"]).code, 0);
+    let said = ["memory", "add", &id, "-", "--role", "assistant"];
+    assert_eq!(library.run_with(said, b"At 0:01.").code, 0);
+    let listed = library.run(["memory", "list", &id]).text();
+    assert_eq!(listed, "user: Where is the kite?\nassistant: At 0:01.\n");
+}
+
+#[test]
+fn pictures_go_to_files_or_pipes_and_a_dry_run_states_the_cost() {
+    let (library, id) = Library::with_clip();
+    let piped = library.run(["frame", &id, "--at", "2.55", "--format", "png"]);
+    assert_eq!(&piped.stdout[..4], b"\x89PNG");
+
+    let file = library.path().join("out.jpg");
+    let sheet = library.run(["--json", "sheet", &id, "-o", file.to_str().unwrap()]).json();
+    assert_eq!(&std::fs::read(&file).unwrap()[..2], b"\xff\xd8");
+    assert_eq!(sheet["bytes"], file.metadata().unwrap().len(), "{sheet}");
+    let dry = library.run(["sheet", &id, "--dry-run"]).text();
+    assert!(dry.contains("tokens:"), "{dry}");
+    let dry = library.run(["--json", "frame", &id, "--number", "3", "--dry-run"]).json();
+    assert_eq!((&dry["number"], &dry["bytes"]), (&3.into(), &0.into()), "{dry}");
+    assert!(dry["tokens"].as_object().is_some_and(|families| !families.is_empty()), "{dry}");
+
+    let folder = library.path().join("burst");
+    let burst = ["burst", &id, "--from", "1", "--to", "2", "--count", "4", "-o"];
+    let run = library.run(burst.into_iter().chain([folder.to_str().unwrap()]));
+    assert_eq!(run.text().lines().count(), 4, "{run:?}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
+
+    let clip = library.run(["clip", &id, "--from", "1", "--to", "2"]);
+    assert_eq!(&clip.stdout[4..8], b"ftyp", "{}", clip.stderr);
+    let refused = library.run(["--json", "frame", &id, "--at", "1"]);
+    assert!(refused.code == 2 && refused.stderr.contains("-o FILE"), "{refused:?}");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let (library, _) = Library::with_clip();
+    let mut child =
+        library.command().arg("ls").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The pipe has no reader before the command writes.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn failures_are_told_in_words_and_in_json() {
+    let library = Library::new();
+    let run = library.run(["show", "nothing-here"]);
+    assert_eq!(run.code, 3);
+    assert!(run.stderr.starts_with("rushes: "), "{run:?}");
+    let run = library.run(["--json", "show", "nothing-here"]);
+    let told: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!(told["error"]["kind"], "not_found");
+    assert!(run.stdout.is_empty());
+    assert_eq!(library.run(["no-such-command"]).code, 2);
+    let help = library.run(["--help"]).text();
+    assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
+    assert!(library.run(["completions", "bash"]).text().contains("_rushes"));
+}
+
+#[test]
+fn settings_come_from_flags_over_the_environment() {
+    let library = Library::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let folder = elsewhere.path().join("lib");
+    let run = library.run(["--library", folder.to_str().unwrap(), "--memory", "1MB", "ls"]);
+    assert!(run.code == 0 && folder.is_dir(), "{run:?}");
+    let wrong = library.run(["--memory", "lots", "ls"]);
+    assert!(wrong.code == 2 && wrong.stderr.contains("--memory"), "{wrong:?}");
+}

@@ -1,0 +1,12 @@
+//! The real binary, driven from outside: commands, HTTP and MCP over a scratch library.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
+mod cli;
+mod http;
+mod library;
+mod mcp;
+mod media;
+mod openapi;
+mod refusals;
+mod server;

@@ -1,0 +1,150 @@
+//! The tools, called by the SDK's own client over standard input and output.
+
+use base64::Engine;
+use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::service::RunningService;
+use rmcp::transport::TokioChildProcess;
+use rmcp::{RoleClient, ServiceExt};
+use serde_json::{Value, json};
+
+use crate::library::Library;
+use crate::server::Server;
+
+struct Client(RunningService<RoleClient, ()>);
+
+impl Client {
+    async fn start(library: &Library) -> Self {
+        let mut command = library.command();
+        command.arg("mcp");
+        let child = TokioChildProcess::new(tokio::process::Command::from(command)).unwrap();
+        Self(().serve(child).await.unwrap())
+    }
+
+    async fn call(&self, tool: &'static str, arguments: Value) -> CallToolResult {
+        let mut call = CallToolRequestParams::new(tool);
+        call.arguments = arguments.as_object().cloned();
+        self.0.call_tool(call).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.0.cancel().await.unwrap();
+    }
+}
+
+fn texts(result: &CallToolResult) -> Vec<String> {
+    result.content.iter().filter_map(|block| Some(block.as_text()?.text.clone())).collect()
+}
+
+fn images(result: &CallToolResult) -> usize {
+    result.content.iter().filter(|block| block.as_image().is_some()).count()
+}
+
+#[tokio::test]
+async fn the_tools_are_listed_with_schemas_and_advice() {
+    let client = Client::start(&Library::new()).await;
+    let info = client.0.peer_info().unwrap();
+    assert!(info.instructions.as_deref().unwrap().contains("cheapest first"), "{info:?}");
+    let tools = client.0.list_all_tools().await.unwrap();
+    for name in
+        ["list_videos", "video_context", "search", "entries", "frame", "burst", "sheet", "cite"]
+    {
+        let tool = tools.iter().find(|tool| tool.name == name).unwrap_or_else(|| panic!("{name}"));
+        assert!(tool.description.as_deref().is_some_and(|text| text.len() > 40), "{name}");
+        assert_eq!(tool.input_schema["type"], "object", "{name}");
+        assert!(!tool.input_schema["properties"].as_object().unwrap().is_empty(), "{name}");
+    }
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_finds_a_moment_and_looks_at_it() {
+    let (library, id) = Library::with_entries();
+    let client = Client::start(&library).await;
+    let listed = client.call("list_videos", json!({})).await;
+    assert!(texts(&listed)[0].contains(&id));
+
+    let found = client.call("search", json!({ "text": "kite" })).await;
+    let item = found.structured_content.as_ref().unwrap()["items"][0].clone();
+    assert_eq!(item["kind"], "caption", "{item}");
+    let cited = client.call("cite", json!({ "reference": item["reference"] })).await;
+    assert!(texts(&cited)[0].contains("A red kite turns"), "{cited:?}");
+
+    let context = client.call("video_context", json!({ "video": id, "at": 2.0 })).await;
+    assert!(texts(&context)[0].contains("crowd cheers"), "{context:?}");
+    let entries = client.call("entries", json!({ "video": id, "kinds": ["caption"] })).await;
+    assert_eq!(entries.structured_content.unwrap()["items"].as_array().unwrap().len(), 2);
+
+    let frame = client.call("frame", json!({ "video": id, "at": 1.0, "width": "overview" })).await;
+    assert!(texts(&frame)[0].starts_with("0:00:01.000"), "{frame:?}");
+    let image = frame.content.iter().find_map(|block| block.as_image()).unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&image.data).unwrap();
+    assert_eq!(&bytes[8..12], b"WEBP");
+
+    let sheet = client.call("sheet", json!({ "video": id, "from": 0.0, "to": 6.0 })).await;
+    assert_eq!(images(&sheet), 1);
+    assert!(texts(&sheet)[0].contains("tokens:"), "{:?}", texts(&sheet));
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_come_after_their_times_and_too_many_are_refused_with_what_fits() {
+    let (library, id) = Library::with_clip();
+    let client = Client::start(&library).await;
+    let burst = json!({ "video": id, "from": 1.0, "to": 3.0, "count": 5, "width": "overview" });
+    let shown = client.call("burst", burst).await;
+    assert_eq!(images(&shown), 5);
+    for (n, block) in shown.content.iter().enumerate().take(10) {
+        assert_eq!(block.as_image().is_some(), n % 2 == 1, "text and image take turns");
+    }
+    assert!(texts(&shown).last().unwrap().contains("limits: 12 images"), "{:?}", texts(&shown));
+
+    let many = json!({ "video": id, "from": 0.0, "to": 6.0, "count": 40 });
+    let refused = client.call("burst", many).await;
+    assert_eq!((refused.is_error, images(&refused)), (Some(true), 0));
+    assert!(texts(&refused)[0].contains("count=12"), "{refused:?}");
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_answers_and_not_failures_of_the_protocol() {
+    let client = Client::start(&Library::new()).await;
+    for (tool, arguments) in [
+        ("video_context", json!({ "video": "nothing" })),
+        ("entries", json!({ "video": "nothing", "from": -1.0 })),
+        ("frame", json!({ "video": "nothing", "at": "soon" })),
+        ("search", json!({ "colour": "red" })),
+        ("cite", json!({ "reference": "nonsense" })),
+    ] {
+        let refused = client.call(tool, arguments).await;
+        assert_eq!(refused.is_error, Some(true), "{tool}: {refused:?}");
+        assert!(texts(&refused)[0].len() > 10, "{tool}: {refused:?}");
+    }
+    let unknown = CallToolRequestParams::new("no_such_tool");
+    assert!(client.0.call_tool(unknown).await.is_err());
+    client.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_remembered() {
+    let (library, id) = Library::with_clip();
+    let client = Client::start(&library).await;
+    let said = json!({ "video": id, "role": "assistant", "content": "A kite at 0:01." });
+    assert_eq!(client.call("remember", said).await.is_error, Some(false));
+    let recalled = client.call("recall", json!({ "video": id })).await;
+    assert_eq!(texts(&recalled)[0], "assistant: A kite at 0:01.\n");
+    client.stop().await;
+}
+
+#[test]
+fn the_same_tools_are_there_over_http() {
+    let library = Library::new();
+    let server = Server::start(&library);
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let accept = [("accept", "application/json, text/event-stream")];
+    let answer = server.post_json_with("/mcp", &call, &accept);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let tools = answer.json()["result"]["tools"].as_array().unwrap().len();
+    assert!(tools >= 8, "{answer:?}");
+    let stranger = [accept[0], ("origin", "https://evil.example")];
+    assert_eq!(server.post_json_with("/mcp", &call, &stranger).status, 403);
+}

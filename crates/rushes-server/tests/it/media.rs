@@ -1,0 +1,61 @@
+//! Clips and broken files, made by ffmpeg or by hand.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// A folder that lives as long as the tests.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path()
+}
+
+/// Runs ffmpeg with these words, separated by spaces, to write `name`; once for each name.
+fn made(name: &str, words: &str) -> PathBuf {
+    static MAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let path = folder().join(name);
+    if path.exists() {
+        return path;
+    }
+    let ffmpeg = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-y"])
+        .args(words.split(' '))
+        .arg(&path)
+        .status()
+        .expect("ffmpeg is needed: make setup");
+    assert!(ffmpeg.success(), "ffmpeg {words}");
+    path
+}
+
+/// Six seconds that move, ten frames a second, 320x240, a keyframe each second, with a tone.
+pub(crate) fn clip() -> PathBuf {
+    let video = "-f lavfi -i testsrc2=size=320x240:rate=10:duration=6";
+    let audio = "-f lavfi -i sine=frequency=440:duration=6";
+    let coded = "-c:v libx264 -preset ultrafast -g 10 -pix_fmt yuv420p -c:a aac -shortest";
+    made("clip.mp4", &format!("{video} {audio} {coded}"))
+}
+
+/// A second clip, unlike the first.
+pub(crate) fn other_clip() -> PathBuf {
+    made("other.webm", "-f lavfi -i mandelbrot=size=160x120:rate=5 -t 3 -c:v libvpx -b:v 200k")
+}
+
+/// A file of sound alone.
+pub(crate) fn sound() -> PathBuf {
+    made("sound.mp4", "-f lavfi -i sine=frequency=440:duration=1 -c:a aac")
+}
+
+/// A picture of 20000x20000 pixels that calls itself a video: a PNG of one colour is small.
+pub(crate) fn huge() -> PathBuf {
+    made("huge.png", "-f lavfi -i color=c=red:size=20000x20000 -frames:v 1 -compression_level 1")
+}
+
+/// A file of these bytes.
+pub(crate) fn written(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
