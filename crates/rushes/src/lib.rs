@@ -42,5 +42,6 @@ mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};
 pub use error::{Error, Kind as ErrorKind, Result};
+pub use ffmpeg::{Tool, tools};
 pub use rushes_store as store;
 pub use write::Removed;

@@ -9,6 +9,7 @@ mod clip;
 mod completions;
 mod context;
 mod demo;
+mod doctor;
 pub(crate) mod exit;
 mod globals;
 mod import;
@@ -67,6 +68,7 @@ enum Command {
     Stats(stats::Stats),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
+    Doctor(doctor::Doctor),
     Demo(demo::Demo),
     Completions(completions::Completions),
 }
@@ -114,6 +116,7 @@ impl Command {
             Self::Memory(command) => command.run(globals, out).await,
             Self::Rm(command) => command.run(globals, out).await,
             Self::Stats(command) => command.run(globals, out).await,
+            Self::Doctor(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),
         }

@@ -30,6 +30,8 @@ mod search;
 mod serve;
 mod sheet;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod videos;
 
 pub(crate) use app::{App, Limits};

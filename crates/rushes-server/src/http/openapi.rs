@@ -21,3 +21,12 @@ pub(super) fn base() -> OpenApi {
         .build();
     OpenApiBuilder::new().openapi(openapi::OpenApiVersion::Version31).info(info).build()
 }
+
+/// The document with its paths as the standard writes them: it knows no parameter that spans
+/// slashes, which the router marks with a star. Callers may send such slashes plain or escaped.
+pub(super) fn standard(mut document: OpenApi) -> OpenApi {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
+}

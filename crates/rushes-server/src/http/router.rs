@@ -18,6 +18,7 @@ use crate::{dashboard, mcp};
 /// The server: API, MCP at `/mcp`, the page at `/`, behind the guards.
 pub(super) fn router(app: &App) -> Router {
     let (api, document) = api().split_for_parts();
+    let document = openapi::standard(document);
     let routes = api
         .route("/v1/openapi.json", get(async move || axum::Json(document)))
         .merge(health::routes())

@@ -200,3 +200,25 @@ fn settings_come_from_flags_over_the_environment() {
     let wrong = library.run(["--memory", "lots", "ls"]);
     assert!(wrong.code == 2 && wrong.stderr.contains("--memory"), "{wrong:?}");
 }
+
+#[test]
+fn the_doctor_looks_at_programs_and_library() {
+    let (library, _) = Library::with_clip();
+    let report = library.run(["--json", "doctor"]).json();
+    assert_eq!(report["sound"], true, "{report}");
+    assert_eq!(report["tools"][0]["name"], "ffmpeg");
+    assert!(report["tools"][1]["version"].is_string(), "{report}");
+    let healthy = library.run(["doctor"]);
+    assert!(healthy.code == 0 && healthy.text().contains("all is sound"), "{healthy:?}");
+
+    let alone = library.command().arg("doctor").env("PATH", "/nowhere").output().unwrap();
+    assert_eq!(alone.status.code(), Some(6), "{alone:?}");
+}
+
+#[test]
+fn the_doctor_sees_a_damaged_database() {
+    let (library, _) = Library::with_clip();
+    std::fs::write(library.path().join("rushes.db"), "not a database at all").unwrap();
+    let run = library.run(["doctor"]);
+    assert_eq!(run.code, 7, "{run:?}");
+}

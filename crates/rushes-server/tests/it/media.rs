@@ -48,9 +48,17 @@ pub(crate) fn sound() -> PathBuf {
     made("sound.mp4", "-f lavfi -i sine=frequency=440:duration=1 -c:a aac")
 }
 
-/// A picture of 20000x20000 pixels that calls itself a video: a PNG of one colour is small.
-pub(crate) fn huge() -> PathBuf {
-    made("huge.png", "-f lavfi -i color=c=red:size=20000x20000 -frames:v 1 -compression_level 1")
+/// A tiny file whose header says that its frames are squares with sides of so many pixels.
+pub(crate) fn huge(side: u32) -> PathBuf {
+    let small = made("small.avi", "-f lavfi -i color=c=red:size=16x16 -frames:v 2 -c:v rawvideo");
+    let mut bytes = std::fs::read(small).unwrap();
+    // The stream's format: its name, its length, then a bitmap header's length, width and height.
+    let format = bytes.windows(4).position(|four| four == b"strf").unwrap();
+    let name = format!("huge{side}.avi");
+    let side = side.to_le_bytes();
+    bytes[format + 12..format + 16].copy_from_slice(&side);
+    bytes[format + 16..format + 20].copy_from_slice(&side);
+    written(&name, &bytes)
 }
 
 /// A file of these bytes.

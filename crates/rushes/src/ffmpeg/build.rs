@@ -41,7 +41,7 @@ impl Build {
         Ok(Self::parse(&String::from_utf8_lossy(&text)))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let version = text.strip_prefix("ffmpeg version ").and_then(|rest| rest.split(' ').next());
         let has = |flag: &str| text.contains(flag);
         Self {

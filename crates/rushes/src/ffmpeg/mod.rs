@@ -21,6 +21,7 @@ mod spawn;
 mod subtitle;
 mod timing;
 mod timing_bytes;
+mod tools;
 
 #[cfg(test)]
 mod tests;
@@ -32,3 +33,4 @@ pub(crate) use limits::Limits;
 pub(crate) use probe::{Probe, probe};
 pub(crate) use subtitle::subtitle;
 pub(crate) use timing::{FrameTime, Timing};
+pub use tools::{Tool, tools};
