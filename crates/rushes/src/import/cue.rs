@@ -19,6 +19,8 @@ pub(super) struct Dialect {
     pub(super) example: &'static str,
     /// Whether an unknown tag is markup too (WebVTT), or text (SubRip).
     pub(super) all_tags: bool,
+    /// Whether a line of blanks ends a block (SubRip), or only an empty one (WebVTT).
+    pub(super) blanks_end: bool,
     /// Which blocks hold no cue.
     pub(super) aside: fn(&[(u64, Vec<u8>)]) -> bool,
 }
@@ -100,10 +102,11 @@ impl Cues {
         while let Some(Line { number, bytes }) = self.lines.next().map_err(Fault::io)? {
             let first = block.first().map_or(number, |(number, _)| *number);
             let bytes = bytes.ok_or_else(|| Fault::too_large(number))?;
-            if bytes.trim_ascii().is_empty() {
-                if block.is_empty() {
-                    continue;
-                }
+            let blank = bytes.trim_ascii().is_empty();
+            if blank && block.is_empty() {
+                continue;
+            }
+            if blank && (self.dialect.blanks_end || bytes.is_empty()) {
                 break;
             }
             // A line costs more than its bytes.

@@ -30,6 +30,7 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Parsed> {
         loop {
             match self.outline.next() {
+                Some(Ok(Piece::Array(_))) => self.members = None,
                 Some(Ok(Piece::Element(_, cut))) => {
                     self.members = None;
                     return Some(element(&cut, &self.context));

@@ -7,6 +7,7 @@
 //! wrong and goes on. It runs on a thread of its own while the batch before is being written, and
 //! nothing is visible until the last is.
 
+mod batches;
 mod classes;
 mod coco;
 mod context;
@@ -29,7 +30,6 @@ mod srt;
 mod webvtt;
 mod whisper;
 mod words;
-mod write;
 mod yolo;
 
 #[cfg(test)]
@@ -38,6 +38,8 @@ mod real_files;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
 
 pub use options::{Format, ImportOptions, Imported, Rejected};
 pub use sidecars::sidecars;
@@ -48,9 +50,10 @@ pub(crate) use source::Source;
 use rushes_store::{ChangeSet, Older, Store};
 
 use crate::error::{Error, Kind, Result};
+use plan::Plan;
 
-/// Imports a source into the library. The caller holds the video's write lock and applies the
-/// change set to the cache.
+/// Writes the entries of a source into the store, all of them in one commit or none. The caller
+/// holds the video's write lock and applies the change set to the cache.
 ///
 /// # Errors
 /// [`Kind::Unsupported`] when the source cannot be read, holds nothing good, or (`strict`) has one
@@ -63,12 +66,9 @@ pub(crate) async fn import(
 ) -> Result<(Imported, ChangeSet)> {
     let (strict, replace) = (options.strict, options.replace);
     let video = target.video.id.clone();
-    let planning = tokio::task::spawn_blocking(move || plan::Plan::of(&target, &source, &options));
-    let plan = planning
-        .await
-        .map_err(|error| Error::caused(Kind::Internal, "looking at the file failed", error))??;
+    let plan = on_thread(move || Plan::of(&target, &source, &options)).await?;
     let run = store.run_open(&video, &plan.recipe, false).await?.id;
-    let tally = match write::fill(store, run, plan, strict).await {
+    let tally = match batches::fill(store, run, plan, strict).await {
         Ok(tally) => tally,
         Err(error) => {
             store.run_abort(run).await?;
@@ -88,4 +88,11 @@ pub(crate) async fn import(
         token: finished.change.seq.to_string(),
     };
     Ok((imported, finished.change))
+}
+
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::caused(Kind::Internal, "reading the file was interrupted", error))?
 }

@@ -9,6 +9,8 @@ use super::lines::{LARGEST, Text};
 /// A piece of a JSON text.
 #[derive(Debug, PartialEq)]
 pub(super) enum Piece {
+    /// An array that was asked for by name begins.
+    Array(&'static str),
     /// An element of an array that was asked for by name; of the outermost array the name is "".
     Element(&'static str, Cut),
     /// Another member of the outermost object.
@@ -65,11 +67,10 @@ impl Outline {
                         if outermost { Place::End } else { Place::Object { first: false } };
                 }
                 Place::Object { first } => {
-                    if !self.goes_on(first, b'}')? {
-                        self.place = Place::End;
-                    } else if let Some(piece) = self.member()? {
-                        return Ok(Some(piece));
+                    if self.goes_on(first, b'}')? {
+                        return self.member().map(Some);
                     }
+                    self.place = Place::End;
                 }
                 Place::End => {
                     return match self.peek()? {
@@ -109,7 +110,7 @@ impl Outline {
     }
 
     /// Reads a member, or enters it when it is an array that was asked for.
-    fn member(&mut self) -> Result<Option<Piece>, Fault> {
+    fn member(&mut self) -> Result<Piece, Fault> {
         if self.peek()? != Some(b'"') {
             return Err(self.fault("expected the name of a member in quotes"));
         }
@@ -124,10 +125,10 @@ impl Outline {
         if let (Some(b'['), Some(name)) = (self.peek()?, array) {
             self.place = Place::Array { first: true, name };
             self.text.consume(1);
-            return Ok(None);
+            return Ok(Piece::Array(name));
         }
         self.place = Place::Object { first: false };
-        Ok(Some(Piece::Member(name, self.value()?)))
+        Ok(Piece::Member(name, self.value()?))
     }
 
     /// Copies one value, whatever it is, up to its last byte.
@@ -335,6 +336,7 @@ mod tests {
             for piece in pieces(&text, step) {
                 match piece.unwrap() {
                     Piece::Element(name, piece) => { prop_assert_eq!(name, "segments"); cut.push(parsed(&piece)); }
+                    Piece::Array(name) => prop_assert_eq!(name, "segments"),
                     Piece::Member(name, piece) => members.push((name, parsed(&piece))),
                 }
             }
@@ -352,7 +354,7 @@ mod tests {
     #[test]
     fn an_element_knows_its_line() {
         let found = pieces("[\n {\n},\n\n 7 , \"x\"]", 3);
-        let lines: Vec<_> = found.iter().map(|piece| match piece {
+        let lines = found.iter().map(|piece| match piece {
             Ok(Piece::Element(_, cut)) => cut.line,
             other => panic!("{other:?}"),
         });

@@ -8,6 +8,7 @@ use super::lines::{Line, Lines, Text};
 use super::mot::finite;
 use super::options::Format;
 use super::outline::{Outline, Piece};
+use super::words::Word;
 
 /// How much of a text is looked at, bytes (JSON is looked at up to its first array of interest).
 const HEAD: u64 = 64 << 10;
@@ -35,13 +36,8 @@ pub(super) fn sniff(mut open: impl FnMut() -> io::Result<Text>, name: &str) -> i
     if first.starts_with("WEBVTT") {
         return Ok(Sniffed::Format(Format::Webvtt));
     }
-    if first.starts_with('{')
-        && first.ends_with('}')
-        && lines.get(1).is_none_or(|next| next.starts_with('{'))
-    {
-        if let Some(format) = object(first, lines.len() > 1) {
-            return Ok(format);
-        }
+    if first.starts_with('{') && is_line(first, lines.get(1), name) {
+        return Ok(Sniffed::Format(Format::Jsonl));
     }
     if first.starts_with(['{', '[']) {
         return Ok(json(Outline::new(open()?, &JSON_ARRAYS)));
@@ -71,42 +67,46 @@ fn head(text: Text) -> io::Result<Vec<String>> {
 
 const JSON_ARRAYS: [&str; 4] = ["entries", "segments", "annotations", "images"];
 
-/// A line that is a JSON object of its own.
-fn object(line: &str, more: bool) -> Option<Sniffed> {
-    let value: Value = serde_json::from_str(line).ok()?;
-    let lines =
-        more || ["start", "timestamp", "frame"].iter().any(|name| value.get(name).is_some());
-    lines.then_some(Sniffed::Format(Format::Jsonl))
+/// The members that give a record of our own its place in time.
+const PLACES: [&str; 3] = ["start", "timestamp", "frame"];
+
+/// Whether the first line is a record of its own: more of them follow, or it has a place in time.
+fn is_line(line: &str, next: Option<&String>, name: &str) -> bool {
+    if ["jsonl", "ndjson"].contains(&extension(name).as_str()) {
+        return true;
+    }
+    let Ok(Value::Object(record)) = serde_json::from_str(line) else { return false };
+    match next {
+        Some(next) => next.starts_with('{'),
+        None => PLACES.iter().any(|place| record.contains_key(*place)),
+    }
 }
 
 /// Looks through JSON until something tells.
 fn json(outline: Outline) -> Sniffed {
-    let mut members = 0;
+    let (mut words, mut placed) = (false, false);
     for piece in outline {
         match piece {
-            Ok(Piece::Element("entries", _)) => return Sniffed::Format(Format::Json),
-            Ok(Piece::Element("segments", _)) => return Sniffed::Format(Format::Whisper),
-            Ok(Piece::Element("annotations" | "images", _)) => {
-                return Sniffed::Format(Format::Coco);
+            Ok(Piece::Array("segments")) => return Sniffed::Format(Format::Whisper),
+            Ok(Piece::Array("annotations" | "images")) => return Sniffed::Format(Format::Coco),
+            Ok(Piece::Element("", cut)) => return listed(&cut.bytes.unwrap_or_default()),
+            Ok(Piece::Member(name, cut)) => {
+                placed |= PLACES.contains(&name.as_str());
+                words |= name == "words" && cut.bytes.is_none_or(|bytes| bytes.starts_with(b"["));
             }
-            Ok(Piece::Element(_, cut)) => return listed(&cut.bytes.unwrap_or_default()),
-            Ok(Piece::Member(name, cut)) if name == "words" => {
-                let array = cut.bytes.is_none_or(|bytes| bytes.starts_with(b"["));
-                if array {
-                    return Sniffed::Format(Format::Whisper);
-                }
-            }
-            Ok(Piece::Member(..)) => members += 1,
+            Ok(_) => {}
             Err(_) => break,
         }
     }
-    // Nothing in it, one record, or broken: our own reader says it best.
-    let _ = members;
-    Sniffed::Format(Format::Json)
+    // Words alone, a record of ours, or broken: then our own reader says it best.
+    Sniffed::Format(if words && !placed { Format::Whisper } else { Format::Json })
 }
 
 /// The first element of an outermost array.
 fn listed(element: &[u8]) -> Sniffed {
+    if element.starts_with(b"[") && Word::listed(element).is_some() {
+        return Sniffed::Format(Format::Whisper);
+    }
     let element: Value = serde_json::from_slice(element).unwrap_or_default();
     let has = |names: &[&str]| names.iter().any(|name| element.get(*name).is_some());
     if has(&["image_id"]) {

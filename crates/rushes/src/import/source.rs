@@ -50,9 +50,9 @@ impl Source {
 
     /// Reads a stream to its end and keeps it. A slow sender holds nobody up this way: the video
     /// is locked for writing only afterwards.
-    pub(crate) fn spool(mut stream: impl Read) -> Result<Self> {
+    fn spool(mut stream: impl Read) -> Result<Self> {
         let cannot = |error: io::Error| {
-            Error::caused(Kind::Internal, format!("what was sent cannot be kept: {error}"), error)
+            Error::caused(Kind::Internal, format!("the stream cannot be kept: {error}"), error)
         };
         let mut head = Vec::new();
         stream.by_ref().take(IN_MEMORY).read_to_end(&mut head).map_err(cannot)?;

@@ -9,8 +9,13 @@ use super::lines::Text;
 use super::rolling::Unrolled;
 
 /// SubRip as it is found: a point for the comma, no hours, no or fewer decimals.
-const SUBRIP: Dialect =
-    Dialect { time, example: "00:00:12,500 --> 00:00:15,000", all_tags: false, aside: |_| false };
+const SUBRIP: Dialect = Dialect {
+    time,
+    example: "00:00:12,500 --> 00:00:15,000",
+    all_tags: false,
+    blanks_end: true,
+    aside: |_| false,
+};
 
 /// Yields an entry a cue.
 pub(super) fn entries(text: Text, context: Arc<Context>) -> Entries {

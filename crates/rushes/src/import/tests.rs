@@ -118,7 +118,8 @@ fn nesting_of_ten_thousand_levels_is_refused() {
     let record = format!("{{\"start\":1,\"x\":{deep}}}");
     assert_eq!(refused(&record, Format::Jsonl), "nested deeper than 128 levels");
     assert_eq!(refused(&format!("[{record}]"), Format::Json), "nested deeper than 128 levels");
-    assert_eq!(refused(&deep, Format::Json), "nested deeper than 128 levels");
+    let no_record = "invalid type: sequence, expected an object with `start` and `end`";
+    assert_eq!(refused(&deep, Format::Json), no_record);
     assert_eq!(
         refused(&format!("{{\"segments\":[{record}]}}"), Format::Whisper),
         "nested deeper than 128 levels"
@@ -327,6 +328,15 @@ fn words_without_segments_become_sentences() {
 }
 
 #[test]
+fn a_bare_list_of_words_becomes_sentences() {
+    let all = entries(
+        r#"[[" Hi", 0.0, 0.5], [" you.", 0.5, 1.0], [" Bye", 1, 2]]"#,
+        &as_format(Format::Whisper),
+    );
+    assert_eq!(texts(&all), ["Hi you.", "Bye"]);
+}
+
+#[test]
 fn coco_results_are_objects_and_captions_at_their_frames() {
     let text = r#"[{"image_id":100,"category_id":18,"bbox":[1,2,3,4],"score":0.5},
         {"image_id":0,"category_id":1,"keypoints":[10,20,2,30,15,1],"score":0.4},
@@ -408,6 +418,10 @@ fn what_it_is_shows_in_what_it_says() {
         ("{\n\"text\":\"x\",\n\"segments\":[{}]}", "", Format::Whisper),
         ("[{\"start\":1,\"end\":2,\"text\":\"x\",\"words\":[]}]", "", Format::Whisper),
         ("[{\"start\":1,\"end\":2,\"text\":\"x\"}]", "", Format::Json),
+        ("{\"text\":\"\",\"segments\":[],\"language\":\"en\"}", "", Format::Whisper),
+        ("{\"text\":\"x\",\n\"words\":[{\"word\":\"x\"}]}", "", Format::Whisper),
+        ("{\"text\":\"x\",\n\"words\":[], \"start\":1}", "", Format::Json),
+        ("[[\" Hi\", 0.0, 0.5]]", "", Format::Whisper),
         ("{\"entries\":[{}]}", "", Format::Json),
         ("{\n\"start\": 1,\n\"end\": 2}", "", Format::Json),
         ("[]", "", Format::Json),
@@ -430,4 +444,81 @@ fn what_it_is_shows_in_what_it_says() {
         error.contains("what was sent: cannot tell its format") && error.contains("--format"),
         "{error}"
     );
+}
+
+/// One good text a format, to be damaged.
+const GOOD: [(Format, &str); 7] = [
+    (
+        Format::Json,
+        "[{\"start\": 1.5, \"end\": 2, \"kind\": \"object\", \"label\": \"x\", \"box\": [1,2,3,4]}]",
+    ),
+    (
+        Format::Jsonl,
+        "{\"start\": 1, \"text\": \"a\"}\n{\"frame\": 3, \"words\": [{\"start\": 1}]}\n",
+    ),
+    (
+        Format::Srt,
+        "1\n00:00:01,000 --> 00:00:02,500\n<i>Hi</i> &amp; {\\an8}there\n\n2\n00:00:02,500 --> 00:00:03,000\nthere\nx",
+    ),
+    (
+        Format::Webvtt,
+        "WEBVTT\n\nNOTE x\n\na\n00:01.000 --> 00:02.000\n<v Ann>Hi<00:01.500><c> x</c>\n\n00:02.000 --> 00:02.010\nHi x",
+    ),
+    (
+        Format::Whisper,
+        "{\"segments\": [{\"start\": 0, \"end\": 4, \"text\": \"a\", \"words\": [{\"word\": \"a\"}]}], \"words\": [{\"word\": \"b\", \"start\": 1, \"end\": 2}], \"language\": \"en\"}",
+    ),
+    (
+        Format::Coco,
+        "{\"images\": [{\"id\": 1, \"file_name\": \"é9.jpg\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 1, \"keypoints\": [1,2,2]}]}",
+    ),
+    (Format::Mot, "1,1,2,3,4,5,1,2,0.5\n0 412 10 842 124 1 0 0 1 \"pc\" \"a\"\n"),
+];
+
+/// Whatever the bytes are: no panic, an end, and only entries that a store can order.
+fn holds(bytes: &[u8], options: &ImportOptions) {
+    let audio = ImportOptions { audio_time: true, ..options.clone() };
+    for options in [options, &audio] {
+        let Ok(parsed) = read(bytes, options) else { continue };
+        assert!(parsed.len() <= bytes.len() + 1);
+        for entry in parsed.into_iter().flatten() {
+            entry.check().unwrap();
+            assert!(entry.start >= 0.0 && entry.data.is_object());
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        holds(&bytes, &ImportOptions::default());
+        for (format, _) in GOOD {
+            holds(&bytes, &as_format(format));
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_read_or_refused(
+        edits in proptest::collection::vec((0_usize..200, proptest::num::u8::ANY, 0_u8..3), 1..6),
+    ) {
+        for (format, text) in GOOD {
+            let mut bytes = text.as_bytes().to_vec();
+            for &(at, byte, edit) in &edits {
+                let at = at % bytes.len();
+                match edit {
+                    0 => bytes[at] = byte,
+                    1 => bytes.insert(at, byte),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            holds(&bytes, &as_format(format));
+        }
+    }
+}
+
+#[test]
+fn the_good_texts_are_good() {
+    for (format, text) in GOOD {
+        entries(text, &as_format(format));
+    }
 }

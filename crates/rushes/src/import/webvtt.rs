@@ -9,8 +9,13 @@ use super::lines::Text;
 use super::rolling::Unrolled;
 
 /// Times as the standard has them; settings after them have no meaning here.
-const WEBVTT: Dialect =
-    Dialect { time, example: "00:12.500 --> 00:15.000", all_tags: true, aside: is_aside };
+const WEBVTT: Dialect = Dialect {
+    time,
+    example: "00:12.500 --> 00:15.000",
+    all_tags: true,
+    blanks_end: false,
+    aside: is_aside,
+};
 
 /// Yields an entry a cue. Header, notes, styles and regions are passed over.
 pub(super) fn entries(text: Text, context: Arc<Context>) -> Entries {

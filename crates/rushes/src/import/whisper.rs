@@ -1,6 +1,7 @@
 //! Transcripts as the Whisper family writes them: openai-whisper, whisper-timestamped,
-//! faster-whisper and WhisperX, and the hosted `verbose_json`. They differ in what they call a
-//! word and its score, and in whether words stand with their segment or apart.
+//! faster-whisper and WhisperX, the hosted `verbose_json`, and bare lists of `[word, start, end]`.
+//! They differ in what they call a word and its score, and in whether words stand with their
+//! segment or apart.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,7 +38,8 @@ pub(super) fn facts(text: Text) -> Result<Facts, Fault> {
     let mut facts = Facts::default();
     for piece in Outline::new(text, &["segments"]) {
         match piece? {
-            Piece::Element(..) => facts.segmented = true,
+            Piece::Array(_) => facts.segmented = true,
+            Piece::Element(_, cut) => facts.element(&cut),
             Piece::Member(name, cut) => facts.take(&name, &cut),
         }
     }
@@ -45,6 +47,15 @@ pub(super) fn facts(text: Text) -> Result<Facts, Fault> {
 }
 
 impl Facts {
+    /// A segment, or in a bare list of words one of those.
+    fn element(&mut self, cut: &Cut) {
+        let bytes = cut.bytes.as_deref().unwrap_or_default();
+        match bytes.starts_with(b"[").then(|| Word::listed(bytes)).flatten() {
+            Some(word) => self.words.push_back(word),
+            None => self.segmented = true,
+        }
+    }
+
     fn take(&mut self, name: &str, cut: &Cut) {
         let value = || serde_json::from_slice::<Value>(cut.bytes.as_deref()?).ok();
         let said = || value()?.as_str().map(str::to_owned);
@@ -70,7 +81,7 @@ pub(super) fn entries(text: Text, facts: Facts, context: Arc<Context>) -> Entrie
     let outline = Outline::new(text, &["segments"]);
     Box::new(outline.filter_map(move |piece| match piece {
         Ok(Piece::Element(_, cut)) => Some(segment(&cut, &mut apart, &context)),
-        Ok(Piece::Member(..)) => None,
+        Ok(Piece::Array(_) | Piece::Member(..)) => None,
         Err(fault) => Some(Err(fault)),
     }))
 }

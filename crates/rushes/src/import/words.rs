@@ -33,6 +33,13 @@ impl Word {
         Some(Self { text, span, estimated: false, score, speaker })
     }
 
+    /// Reads a word written as `[text, start, end]`.
+    pub(super) fn listed(json: &[u8]) -> Option<Self> {
+        let (text, start, end) = serde_json::from_slice::<(String, f64, f64)>(json).ok()?;
+        let span = Some((start, end)).filter(|_| 0.0 <= start && start <= end);
+        Some(Self { text, span, estimated: false, score: None, speaker: None })
+    }
+
     fn data(self, context: &Context) -> Value {
         let mut data = Map::new();
         data.insert("word".to_owned(), self.text.trim().into());

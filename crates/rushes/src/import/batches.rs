@@ -76,7 +76,10 @@ fn read(
     for entry in entries {
         match entry {
             Ok(entry) => {
-                waiting.entry(entry.kind.clone()).or_default().push(entry);
+                match waiting.get_mut(&entry.kind) {
+                    Some(batch) => batch.push(entry),
+                    None => _ = waiting.insert(entry.kind.clone(), vec![entry]),
+                }
                 count += 1;
             }
             Err(Fault::Record(bad)) if !strict => {
