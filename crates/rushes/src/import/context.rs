@@ -182,8 +182,7 @@ impl Frames {
 }
 
 fn indexed(timing: &Timing, index: u64, number: u64, first: u64) -> Result<f64, String> {
-    let frame = usize::try_from(index).ok().and_then(|index| timing.frames.get(index));
-    match frame {
+    match timing.frame(index) {
         Some(frame) => Ok(timing.seconds(frame.pts)),
         None => Err(format!(
             "frame {number}: the video has {} frames, numbered from {first}",

@@ -11,14 +11,21 @@ use super::options::{Format, ImportOptions};
 use super::plan::{Plan, Target};
 use super::source::Source;
 use crate::error::Result;
-use crate::ffmpeg::{FrameTime, Timing};
+use crate::ffmpeg::{Display, FrameTime, Timing};
 
 /// A video of 250 frames whose times no frame rate explains: frame n is at 1 + n/25 s, from
 /// frame 100 on 2 s later.
 pub(super) fn target() -> Target {
     let pts = |n: i64| 25 + n + if n >= 100 { 50 } else { 0 };
     let frames = (0..250).map(|n| FrameTime { pts: pts(n), key: n % 50 == 0 }).collect();
-    let timing = Timing { time_base: (1, 25), frames, end: 325, estimated: false };
+    let timing = Timing {
+        time_base: (1, 25),
+        frames,
+        end: 325,
+        estimated: false,
+        counted: false,
+        display: Display::default(),
+    };
     let hash = BlobHash::of(b"video");
     let video = Video {
         id: VideoId::of(&hash),

@@ -55,7 +55,8 @@ impl Rushes {
         let _lock = self.lock(&video.id)?;
         let run = store.run_open(&video.id, &recipe, false).await?;
         store.run_write(run.id, entries).await?;
-        let finished = store.run_finish(run.id, &[EntryKind::new("chapter")?], Older::Keep).await?;
+        let finished =
+            store.run_finish(run.id, &[EntryKind::new("chapter")?], Older::Keep).await?;
         self.applied(&finished.change).await;
         imported.added.insert("chapter".to_owned(), finished.added);
         Ok(imported)
