@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rushes::answer::{
-    BurstRequest, ClipFormat, ClipRequest, ContextRequest, FrameRequest, ImageFormat,
-    SearchRequest, SheetRequest, Width,
+    BurstRequest, ContextRequest, FrameRequest, ImageFormat, SearchRequest, SheetRequest, Width,
 };
 use rushes::config::Settings;
 use rushes::ingest::{IngestOptions, Source};
@@ -41,7 +40,7 @@ fn timestamps(path: &Path) -> Vec<f64> {
         .output()
         .expect("ffprobe runs");
     let text = String::from_utf8(list.stdout).unwrap();
-    text.lines().map(|line| line.trim_end_matches(',').parse().unwrap()).collect()
+    text.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
 }
 
 struct Library {
@@ -130,6 +129,24 @@ async fn context_keeps_its_budget_and_tells_never_computed_from_none_found() {
     let again = library.rushes.context(&request).await.unwrap();
     assert_eq!(again.served.tier, Tier::Memory);
     assert_eq!(again.text, context.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_crowd_of_objects_the_nearest_are_looked_at() {
+    let library = Library::new().await;
+    let seen = |n: u32| {
+        let at = f64::from(n / 40) / 25.0;
+        let label = if n % 40 < 30 { "person" } else { "car" };
+        entry("object", at, at, json!({ "label": label, "box": [n % 40, 2, 3, 4] }))
+    };
+    library.write("detector", &["object"], (0..12_000).map(seen).collect(), Older::Keep).await;
+    let kinds = vec!["object".to_owned()];
+    let request = ContextRequest { at: Some(9.0), kinds, ..library.context() };
+    let context = library.rushes.context(&request).await.unwrap();
+    assert!(context.lines.iter().all(|line| line.text == "person x30, car x10"), "{context:?}");
+    let line = &context.lines[0];
+    assert!(line.start <= 9.0 && 9.0 <= line.end && line.start > 5.0, "{line:?}");
+    assert!(context.left_out > 0, "{}", context.left_out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,26 +379,6 @@ async fn search_finds_words_and_objects_and_tells_what_was_never_computed() {
     for hostile in ["\" OR 1", "NEAR(", "a*", "-", "col:x", "'); DROP TABLE entries;--"] {
         library.rushes.search(&request(hostile)).await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_clip_is_a_playable_file_of_the_window() {
-    let library = Library::new().await;
-    let request =
-        ClipRequest { video: library.video.clone(), from: 2.0, to: 4.0, ..Default::default() };
-    let clip = library.rushes.clip(&request).await.unwrap();
-    assert_eq!(clip.media_type, "video/mp4");
-    assert!((clip.from - 2.0).abs() < 0.041 && (clip.to - 4.0).abs() < 0.041, "{clip:?}");
-    let path = library.folder.path().join("cut.mp4");
-    std::fs::write(&path, &clip.file).unwrap();
-    let frames = timestamps(&path);
-    assert_eq!(frames.len(), 50);
-    let again = library.rushes.clip(&request).await.unwrap();
-    assert_eq!((again.served.tier, again.file), (Tier::Memory, clip.file));
-    let gif = ClipRequest { format: ClipFormat::Gif, to: 2.5, ..request.clone() };
-    assert!(library.rushes.clip(&gif).await.unwrap().file.starts_with(b"GIF8"));
-    let late = ClipRequest { from: 20.0, to: 21.0, ..request };
-    assert_eq!(library.rushes.clip(&late).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

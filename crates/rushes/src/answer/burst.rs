@@ -117,7 +117,7 @@ impl Rushes {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        let size = native::size(video, wish.width)?;
+        let size = native::size(timing, wish.width);
         if wish.dry_run {
             self.source(video).await?;
             let dry = |_| Shot { image: bytes::Bytes::new(), size };

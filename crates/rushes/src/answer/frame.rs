@@ -229,7 +229,7 @@ impl Rushes {
                 format!("{:?} has no timing index; run `rushes ingest` again", video.name);
             return Err(Error::new(ErrorKind::Gone, message));
         };
-        let size = native::size(video, wish.width)?;
+        let size = native::size(&timing, wish.width);
         if wish.dry_run {
             self.source(video).await?;
             return Ok(Shot { image: Bytes::new(), size });

@@ -9,8 +9,7 @@ use rushes_store::Video;
 use tokio::sync::OnceCell;
 
 use super::frame::Width;
-use super::picture::{apart, encoded, within};
-use super::spot::display_size;
+use super::picture::{apart, encoded};
 use crate::engine::Rushes;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::ffmpeg::{Limits, Timing, decode_numbers};
@@ -45,14 +44,11 @@ impl Batch {
 
 /// The size (pixels) of a native frame in an answer of this width: as displayed, but for `full`
 /// no larger than frames are stored.
-pub(super) fn size(video: &Video, width: Width) -> Result<(u32, u32)> {
-    let display = display_size(video).ok_or_else(|| {
-        Error::new(ErrorKind::Corrupt, format!("{:?} was stored without its size", video.name))
-    })?;
-    Ok(match width {
-        Width::Full => within(display, IngestOptions::default().edge),
-        width => width.of(display),
-    })
+pub(super) fn size(timing: &Timing, width: Width) -> (u32, u32) {
+    match width {
+        Width::Full => timing.display.fit(IngestOptions::default().edge),
+        width => width.of(timing.display.size()),
+    }
 }
 
 impl Rushes {

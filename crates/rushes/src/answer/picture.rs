@@ -49,13 +49,6 @@ pub(super) fn narrowed((width, height): (u32, u32), wanted: u32) -> (u32, u32) {
     (wanted, (height.round() as u32).max(1))
 }
 
-/// A size whose longer edge is at most `edge`, in the same shape.
-pub(super) fn within((width, height): (u32, u32), edge: u32) -> (u32, u32) {
-    let scale = (f64::from(edge) / f64::from(width.max(height).max(1))).min(1.0);
-    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).max(1);
-    (side(width), side(height))
-}
-
 /// Each side down to a whole number of patches; sides shorter than one stay.
 fn whole_patches((width, height): (u32, u32)) -> (u32, u32) {
     let whole = |side: u32| if side < PATCH { side } else { side - side % PATCH };
@@ -146,8 +139,6 @@ mod tests {
                 let (w, h) = width_wanted.of((width, height));
                 prop_assert!(w >= 1 && h >= 1 && w <= width && h <= height);
             }
-            let (w, h) = within((width, height), wanted);
-            prop_assert!(w.max(h) <= wanted.max(1) && w >= 1 && h >= 1);
         }
 
         #[test]

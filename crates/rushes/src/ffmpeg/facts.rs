@@ -18,6 +18,7 @@ pub(super) fn facts(
     let format = &described.format;
     let (width, height) = timing.display.coded;
     let (x, y) = timing.display.aspect;
+    let shown = timing.display.size();
     let audio: Vec<Value> = described.streams.iter().filter_map(audio).collect();
     without_nulls(json!({
         "container": format.format_name,
@@ -27,6 +28,8 @@ pub(super) fn facts(
         "fps": stream.rate().map(|(frames, seconds)| thousandths(frames, seconds)),
         "frames": timing.frames.len(),
         "keyframes": timing.frames.iter().filter(|frame| frame.key).count(),
+        "width": shown.0,
+        "height": shown.1,
         "coded": [width, height],
         "rotation": timing.display.turn.degrees(),
         "pixel_aspect": format!("{x}:{y}"),
