@@ -13,13 +13,17 @@ use bytes::Bytes;
 use crate::clock::Clock;
 use crate::flight::{Flight, Flights, Outcome, Seat};
 use crate::generation::Generations;
+use crate::invalidate::Cut;
 use crate::key::{Key, Scope};
 use crate::landing::Landing;
 use crate::namespace::{Namespace, Namespaces, Settings};
 use crate::shim::spawn;
 use crate::stats::{Stats, count};
+use crate::tier::guard::{Guard, Patience};
 use crate::tier::memory::Memory;
+use crate::tier::{Tier, TierError};
 use crate::value::{Stored, Value};
+use crate::work::Work;
 
 /// Why a load failed; shared by all who waited for it.
 pub type LoadError = Arc<dyn Error + Send + Sync>;
@@ -73,6 +77,7 @@ pub struct CacheBuilder {
     load_deadline: Duration,
     clock: Clock,
     settings: HashMap<String, Settings>,
+    tiers: Vec<(Arc<dyn Tier>, Patience)>,
 }
 
 impl Default for CacheBuilder {
@@ -82,6 +87,7 @@ impl Default for CacheBuilder {
             load_deadline: Duration::from_secs(60),
             clock: Clock::system(),
             settings: HashMap::new(),
+            tiers: Vec::new(),
         }
     }
 }
@@ -111,13 +117,28 @@ impl CacheBuilder {
         self
     }
 
+    /// A tier below memory and below the tiers named before. A failure or delay in it is a miss.
+    pub fn tier(self, tier: impl Tier + 'static) -> Self {
+        self.patient_tier(tier, Patience::default())
+    }
+
+    /// The same with other limits to the trouble that the tier may make.
+    pub fn patient_tier(mut self, tier: impl Tier + 'static, patience: Patience) -> Self {
+        self.tiers.push((Arc::new(tier), patience));
+        self
+    }
+
     /// The cache.
     pub fn build(self) -> Cache {
         let memory = (self.memory_bytes > 0)
             .then(|| Arc::new(Memory::new(self.memory_bytes, self.clock.clone())));
+        let guarded = |(tier, patience)| Guard::new(tier, patience, self.clock.clone());
+        let tiers = self.tiers.into_iter().map(guarded).collect();
         let home = memory.as_ref().map(Arc::downgrade).unwrap_or_default();
         Cache(Arc::new(Shared {
             memory,
+            tiers,
+            work: Arc::default(),
             flights: Flights::new(),
             generations: Generations::new(),
             namespaces: Namespaces::new(self.settings, home),
@@ -134,6 +155,8 @@ pub struct Cache(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) memory: Option<Arc<Memory>>,
+    pub(crate) tiers: Vec<Guard>,
+    pub(crate) work: Arc<Work>,
     pub(crate) flights: Flights,
     pub(crate) generations: Generations,
     pub(crate) namespaces: Namespaces,
@@ -148,13 +171,22 @@ impl Cache {
         CacheBuilder::default()
     }
 
-    /// Looks in the tiers, loads nothing.
+    /// Looks in the tiers, loads nothing and moves nothing upward.
     pub async fn get(&self, key: &Key) -> Lookup {
-        let Some(stored) = self.0.look(key) else {
-            count(&self.0.namespaces.of(key).counters.misses);
-            return Lookup::Miss;
-        };
-        Value::of(stored).map_or(Lookup::Absent, Lookup::Hit)
+        if let Some(stored) = self.0.look(key) {
+            return Value::of(stored).map_or(Lookup::Absent, Lookup::Hit);
+        }
+        let namespace = self.0.namespaces.of(key);
+        for tier in &self.0.tiers {
+            let fence = self.0.generations.fence(&namespace.generation, &[]);
+            if let Some(entry) = tier.get(key).await {
+                count(namespace.counters.hits_from(tier.origin()));
+                let stored = self.0.stored(key, entry, fence, &namespace);
+                return Value::of(Arc::new(stored)).map_or(Lookup::Absent, Lookup::Hit);
+            }
+        }
+        count(&namespace.counters.misses);
+        Lookup::Miss
     }
 
     /// The value of `key`, loaded once for all concurrent callers when no tier has it. The value
@@ -187,12 +219,14 @@ impl Cache {
         loop {
             let flight = match self.0.board(key, scopes, &namespace) {
                 Seat::Served(stored) => return Ok(fetched(stored, Origin::Memory)),
-                Seat::Leader(flight) => return self.lead(key, &namespace, flight, load).await,
+                Seat::Leader(flight) => {
+                    return self.lead(key, scopes, &namespace, flight, load).await;
+                }
                 Seat::Waiter(flight) => flight,
             };
             count(&namespace.counters.joins);
             match flight.landed(key).await {
-                Outcome::Loaded(stored) => return Ok(fetched(stored, Origin::Source)),
+                Outcome::Loaded(stored, origin) => return Ok(fetched(stored, origin)),
                 Outcome::Lost(_) if may_retry => may_retry = false,
                 Outcome::Lost(lost) => return Err(Arc::new(lost)),
                 Outcome::Failed(error) => return Err(error),
@@ -201,42 +235,49 @@ impl Cache {
     }
 
     /// Drops everything that carries one of the scopes. When this has returned, no later read
-    /// returns what it covered.
+    /// returns what it covered. It goes on to its end when the caller does not wait for it.
     pub async fn invalidate(&self, scopes: &[Scope]) {
-        scopes.iter().for_each(|scope| self.0.generations.raise(scope));
         count(&self.0.invalidations);
+        self.0.apply(Cut::Scopes(scopes.to_vec())).await;
     }
 
     /// Drops everything in a namespace, as [`Cache::invalidate`] does for a scope.
     pub async fn invalidate_namespace(&self, name: &str) {
-        if let Some(namespace) = self.0.namespaces.find(name) {
-            self.0.generations.raise_counter(&namespace.generation);
-        }
         count(&self.0.invalidations);
+        self.0.apply(Cut::Namespace(name.into())).await;
     }
 
     /// Drops everything, as [`Cache::invalidate`] does for a scope.
     pub async fn clear(&self) {
-        for namespace in self.0.namespaces.all() {
-            self.0.generations.raise_counter(&namespace.generation);
-        }
         count(&self.0.invalidations);
+        self.0.apply(Cut::Everything).await;
     }
 
     /// Drops one key. A load of it that is under way is handed to those who already waited, but
     /// not cached and not joined.
     pub async fn remove(&self, key: &Key) {
-        self.0.flights.revoke(key, || {
-            if let Some(memory) = &self.0.memory {
-                memory.remove(key);
-            }
-        });
+        self.0.apply(Cut::Key(key.clone())).await;
+    }
+
+    /// Waits for loads and writes under way, then closes the tiers below memory in peace. Call it
+    /// last: afterwards these tiers answer nothing, and memory goes on.
+    ///
+    /// # Errors
+    /// Of the first tier that could not be closed; the others are closed all the same.
+    pub async fn close(&self) -> Result<(), TierError> {
+        self.0.work.idle().await;
+        let mut closed = Ok(());
+        for tier in &self.0.tiers {
+            closed = closed.and(tier.close().await);
+        }
+        closed
     }
 
     /// What the cache did and holds.
     pub fn stats(&self) -> Stats {
         Stats {
             memory: self.0.memory.as_ref().map(|memory| memory.stats()).unwrap_or_default(),
+            tiers: self.0.tiers.iter().map(|tier| (tier.origin(), tier.stats())).collect(),
             namespaces: self.0.namespaces.stats(),
             invalidations: self.0.invalidations.load(Ordering::Relaxed),
             flights: self.0.flights.len(),
@@ -248,6 +289,7 @@ impl Cache {
     async fn lead<F, Fut>(
         &self,
         key: &Key,
+        scopes: &[Scope],
         namespace: &Arc<Namespace>,
         flight: Arc<Flight>,
         load: F,
@@ -263,12 +305,11 @@ impl Cache {
             flight: Arc::clone(&flight),
             began: self.0.clock.now(),
             outcome: None,
+            _working: self.0.work.begin(),
         };
-        count(&namespace.counters.misses);
-        count(&namespace.counters.loads);
-        spawn(landing.run(load));
+        spawn(landing.run(scopes.to_vec(), load));
         match flight.landed(key).await {
-            Outcome::Loaded(stored) => Ok(fetched(stored, Origin::Source)),
+            Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
             Outcome::Failed(error) => Err(error),
             Outcome::Lost(lost) => Err(Arc::new(lost)),
         }

@@ -48,7 +48,7 @@ impl Clock {
         }
     }
 
-    /// Now or up to 10 ms ago, for a fraction of the price. [`Clock::deadline`] allows for the lag.
+    /// Now or up to 10 ms ago, for a fraction of the price.
     #[inline]
     pub fn coarse(&self) -> Millis {
         match &self.0 {
@@ -57,13 +57,13 @@ impl Clock {
         }
     }
 
-    /// The moment that [`Clock::coarse`] reaches no later than `after` from now.
-    pub fn deadline(&self, after: Duration) -> Millis {
+    /// The moment that [`Clock::coarse`] reaches no later than `after` milliseconds from now.
+    pub(crate) fn deadline(&self, after: Millis) -> Millis {
         let lag = match self.0 {
             Hands::System => COARSE_LAG,
             Hands::Manual(_) => 0,
         };
-        self.now().saturating_add(millis(after)).saturating_sub(lag)
+        self.now().saturating_add(after).saturating_sub(lag)
     }
 
     /// Milliseconds since 1970, for what outlives the process.
@@ -133,6 +133,6 @@ mod tests {
         let start = clock.now();
         handle.advance(Duration::from_secs(2));
         assert_eq!((clock.now(), clock.coarse()), (start + 2_000, start + 2_000));
-        assert_eq!(clock.deadline(Duration::from_millis(5)), start + 2_005);
+        assert_eq!(clock.deadline(5), start + 2_005);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::cache::LoadError;
+use crate::cache::{LoadError, Origin};
 use crate::generation::Fence;
 use crate::key::Key;
 use crate::shim::Mutex;
@@ -23,8 +23,8 @@ const SHARDS: usize = 16;
 /// How a load ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    /// With a value, or the knowledge that there is none.
-    Loaded(Arc<Stored>),
+    /// With a value, or the knowledge that there is none, and who had it.
+    Loaded(Arc<Stored>, Origin),
     /// With the loader's own error: all who waited get it.
     Failed(LoadError),
     /// By panic, by its deadline or by the end of its runtime: one who waited may try again.
@@ -137,7 +137,7 @@ impl Flights {
             && Arc::ptr_eq(entry.get(), flight)
         {
             entry.remove();
-            if let Outcome::Loaded(stored) = &outcome {
+            if let Outcome::Loaded(stored, _) = &outcome {
                 commit(stored);
             }
         }

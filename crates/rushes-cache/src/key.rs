@@ -34,6 +34,16 @@ impl Key {
         self.bytes.get(self.split()..).unwrap_or_default()
     }
 
+    /// Namespace and id in one, different for every two different keys.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The key of which these are [`Key::as_bytes`].
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into() }
+    }
+
     /// Bytes of memory the key's text takes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
@@ -80,6 +90,16 @@ impl Scope {
             joined.push_str(&part);
         }
         Self(joined.into())
+    }
+
+    /// The scope that every entry carries.
+    pub(crate) fn everything() -> Self {
+        Self("\0everything".into())
+    }
+
+    /// The scope that every entry of a namespace carries.
+    pub(crate) fn namespace(name: &str) -> Self {
+        Self(format!("\0namespace/{name}").into())
     }
 
     /// The scope's name.

@@ -28,20 +28,30 @@
 
 mod cache;
 mod clock;
+mod entry;
 mod flight;
 mod generation;
+mod invalidate;
 mod key;
 mod landing;
 mod namespace;
 mod shim;
 mod stats;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tier;
 mod value;
+mod work;
 
 pub use cache::{Cache, CacheBuilder, Fetched, LoadError, Loaded, Lookup, Origin};
 pub use clock::{Clock, Millis};
+pub use entry::{Entry, MOST_SCOPES};
 pub use flight::Lost;
 pub use key::{Key, Scope};
 pub use namespace::Settings;
 pub use stats::{MemoryStats, NamespaceStats, Stats};
+#[cfg(unix)]
+pub use tier::disk::Disk;
+pub use tier::guard::Patience;
+pub use tier::{Stamp, Tier, TierError, TierStats};
 pub use value::Value;

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::cache::Origin;
+use crate::tier::TierStats;
+
 /// Threads spread over so many cells, so that counting does not make cores wait for each other.
 const STRIPES: usize = 8;
 
@@ -38,6 +41,9 @@ impl Striped {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) hits: Striped,
+    pub(crate) redis_hits: AtomicU64,
+    pub(crate) disk_hits: AtomicU64,
+    pub(crate) other_hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) joins: AtomicU64,
     pub(crate) loads: AtomicU64,
@@ -47,6 +53,47 @@ pub(crate) struct Counters {
     pub(crate) evictions: AtomicU64,
     pub(crate) expired: AtomicU64,
     pub(crate) invalidated: AtomicU64,
+}
+
+impl Counters {
+    /// The counter of hits in a tier below memory.
+    pub(crate) fn hits_from(&self, origin: Origin) -> &AtomicU64 {
+        match origin {
+            Origin::Redis => &self.redis_hits,
+            Origin::Disk => &self.disk_hits,
+            Origin::Memory | Origin::Source => &self.other_hits,
+        }
+    }
+}
+
+/// What one tier below memory counts.
+#[derive(Debug, Default)]
+pub(crate) struct TierCounters {
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) puts: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) corrupt: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) slow: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+}
+
+impl TierCounters {
+    pub(crate) fn read(&self) -> TierStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TierStats {
+            hits: read(&self.hits),
+            misses: read(&self.misses),
+            puts: read(&self.puts),
+            refused: read(&self.refused),
+            corrupt: read(&self.corrupt),
+            errors: read(&self.errors),
+            slow: read(&self.slow),
+            skipped: read(&self.skipped),
+            ..TierStats::default()
+        }
+    }
 }
 
 /// Adds one to a counter that is not on the hit path.
@@ -59,6 +106,8 @@ pub(crate) fn count(counter: &AtomicU64) {
 pub struct Stats {
     /// What the memory tier holds.
     pub memory: MemoryStats,
+    /// What the tiers below memory did and hold, in their order.
+    pub tiers: Vec<(Origin, TierStats)>,
     /// One for each namespace that was asked for, sorted by name.
     pub namespaces: Vec<NamespaceStats>,
     /// Calls that invalidated scopes, namespaces or everything.
@@ -87,6 +136,12 @@ pub struct NamespaceStats {
     pub name: String,
     /// Look-ups answered from memory.
     pub hits: u64,
+    /// Look-ups answered from Redis.
+    pub redis_hits: u64,
+    /// Look-ups answered from disk.
+    pub disk_hits: u64,
+    /// Look-ups answered from a tier that is neither.
+    pub other_hits: u64,
     /// Look-ups that no tier answered.
     pub misses: u64,
     /// Look-ups that waited for another caller's load.
@@ -113,6 +168,9 @@ impl NamespaceStats {
         Self {
             name: name.to_owned(),
             hits: counters.hits.sum(),
+            redis_hits: read(&counters.redis_hits),
+            disk_hits: read(&counters.disk_hits),
+            other_hits: read(&counters.other_hits),
             misses: read(&counters.misses),
             joins: read(&counters.joins),
             loads: read(&counters.loads),

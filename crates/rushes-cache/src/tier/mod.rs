@@ -1,3 +1,110 @@
 //! The tiers a value can be found in.
+//!
+//! Below the memory tier, which is built into the cache, any number of [`Tier`]s follow. A tier
+//! keeps generations of its own: what it answers was not invalidated there since the load that
+//! brought it began, whenever the record arrived. So a put that comes late needs no lock and no
+//! order: it is dead on arrival.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::cache::Origin;
+use crate::entry::Entry;
+use crate::key::{Key, Scope};
+
+#[cfg(unix)]
+pub(crate) mod disk;
+pub(crate) mod guard;
 
 pub(crate) mod memory;
+
+/// A store of entries below the memory tier.
+#[async_trait]
+pub trait Tier: Send + Sync + fmt::Debug {
+    /// What its answers are called.
+    fn origin(&self) -> Origin;
+
+    /// The generations of `key` and `scopes` now. Taken before a load begins; what the load brings
+    /// is [put](Tier::put) with it.
+    ///
+    /// # Errors
+    /// As all methods: when the tier cannot be reached or is broken; to the cache that is a miss.
+    async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Result<Stamp, TierError>;
+
+    /// The entry, when it is whole, in time, and nothing that covers it was invalidated.
+    async fn get(&self, key: &Key) -> Result<Option<Entry>, TierError>;
+
+    /// Keeps an entry whose load began after `stamp` was taken.
+    async fn put(&self, key: &Key, entry: &Entry, stamp: &Stamp) -> Result<(), TierError>;
+
+    /// Drops a key, and what loads of it that are under way will bring.
+    async fn remove(&self, key: &Key) -> Result<(), TierError>;
+
+    /// Drops all that carries one of the scopes, and what loads under way will bring.
+    async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError>;
+
+    /// Ends its work in peace; afterwards every operation is an error.
+    async fn close(&self) -> Result<(), TierError>;
+
+    /// What it did and holds.
+    fn stats(&self) -> TierStats;
+}
+
+/// The generations a tier had before a load began; only that tier reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp(pub(crate) Vec<crate::entry::Seen>);
+
+/// Why a tier did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TierError {
+    /// The file or connection under it failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, with the path or address.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It took longer than its budget.
+    #[error("no answer within {0:?}")]
+    Slow(std::time::Duration),
+    /// It failed lately and is left alone for a while.
+    #[error("left alone after failures")]
+    Resting,
+    /// It has as much to do as it may.
+    #[error("too many operations are under way")]
+    Busy,
+    /// Any other reason.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a tier did since it was opened, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierStats {
+    /// Look-ups that found an entry.
+    pub hits: u64,
+    /// Look-ups that found none.
+    pub misses: u64,
+    /// Entries kept.
+    pub puts: u64,
+    /// Entries not kept: too large, too late, or the tier was busy or full.
+    pub refused: u64,
+    /// Entries dropped to make room.
+    pub evictions: u64,
+    /// Entries found torn or changed.
+    pub corrupt: u64,
+    /// Operations that failed.
+    pub errors: u64,
+    /// Operations that took longer than their budget.
+    pub slow: u64,
+    /// Operations not tried because the tier failed lately.
+    pub skipped: u64,
+    /// Whether it is left alone at present.
+    pub resting: bool,
+    /// Entries it holds.
+    pub entries: usize,
+    /// Bytes it holds.
+    pub bytes: u64,
+}

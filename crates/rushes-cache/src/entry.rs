@@ -1,0 +1,217 @@
+//! The record of an entry as the tiers below memory keep it.
+//!
+//! ```text
+//! magic and version  8 bytes  b"RUSHENT1"
+//! digest            16 bytes  BLAKE3 of all that follows, cut
+//! expires            8 bytes  milliseconds since 1970, all ones: never
+//! flags              1 byte   1: known not to exist
+//! scopes             1 byte   how many generations follow
+//! key                4 bytes  length
+//! value              4 bytes  length
+//! generations       16 bytes each: name of the scope (hashed), number seen before the load
+//! key, value
+//! ```
+//! Numbers are little-endian. A record of another version has another magic and is a miss.
+
+use bytes::Bytes;
+
+use crate::clock::Millis;
+use crate::key::{Key, Scope};
+
+const MAGIC: &[u8; 8] = b"RUSHENT1";
+const DIGEST: usize = 16;
+/// Bytes in front of the generations.
+pub(crate) const HEADER: usize = MAGIC.len() + DIGEST + 8 + 1 + 1 + 4 + 4;
+const ABSENT: u8 = 1;
+
+/// The most scopes that an entry below memory can carry.
+pub const MOST_SCOPES: usize = 255;
+
+/// A value on its way to or from a tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes; `None` when the thing is known not to exist.
+    pub bytes: Option<Bytes>,
+    /// Until when it may be served, in milliseconds since 1970; `None`: until invalidated.
+    pub expires: Option<Millis>,
+}
+
+/// A scope's generation that was seen before a load began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// [`scope_id`] of the scope.
+    pub(crate) scope: u64,
+    /// The number.
+    pub(crate) generation: u64,
+}
+
+/// A scope's name as records spell it. Two names that meet here are invalidated together, which
+/// costs a load and never serves anything stale.
+pub(crate) fn scope_id(scope: &Scope) -> u64 {
+    cut(blake3::hash(scope.name().as_bytes()).as_bytes())
+}
+
+/// The scope that is a key's own.
+pub(crate) fn key_scope_id(key: &Key) -> u64 {
+    // Another domain than that of scopes' names.
+    cut(blake3::derive_key("rushes-cache 2026 key scope", key.as_bytes()).as_slice())
+}
+
+fn cut(digest: &[u8]) -> u64 {
+    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// The record of an entry; `None` when it is too large for one.
+pub(crate) fn encode(key: &Key, entry: &Entry, seen: &[Seen]) -> Option<Vec<u8>> {
+    let value = entry.bytes.as_deref().unwrap_or_default();
+    let flags = if entry.bytes.is_none() { ABSENT } else { 0 };
+    let mut record = Vec::with_capacity(HEADER + seen.len() * 16 + key.len() + value.len());
+    record.extend_from_slice(MAGIC);
+    record.extend_from_slice(&[0; DIGEST]);
+    record.extend_from_slice(&entry.expires.unwrap_or(Millis::MAX).to_le_bytes());
+    record.extend_from_slice(&[flags, u8::try_from(seen.len()).ok()?]);
+    record.extend_from_slice(&u32::try_from(key.len()).ok()?.to_le_bytes());
+    record.extend_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
+    for Seen { scope, generation } in seen {
+        record.extend_from_slice(&scope.to_le_bytes());
+        record.extend_from_slice(&generation.to_le_bytes());
+    }
+    record.extend_from_slice(key.as_bytes());
+    record.extend_from_slice(value);
+    let digest = digest(&record);
+    record.get_mut(MAGIC.len()..MAGIC.len() + DIGEST)?.copy_from_slice(&digest);
+    Some(record)
+}
+
+/// What a record says, when it is whole and of this version.
+pub(crate) struct Decoded {
+    pub(crate) key: Key,
+    pub(crate) entry: Entry,
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// Reads a record back; `None` when it is torn, changed, or of another version.
+pub(crate) fn decode(record: &Bytes) -> Option<Decoded> {
+    let header = Header::read(record)?;
+    if record.len() != header.record_length()? || digest(record) != header.digest {
+        return None;
+    }
+    let generations = record.get(HEADER..HEADER + header.scopes * 16)?;
+    let key_at = HEADER + header.scopes * 16;
+    let value_at = key_at + header.key;
+    let bytes = (header.flags & ABSENT == 0).then(|| record.slice(value_at..));
+    let expires = (header.expires != Millis::MAX).then_some(header.expires);
+    Some(Decoded {
+        key: Key::from_bytes(record.get(key_at..value_at)?),
+        entry: Entry { bytes, expires },
+        seen: generations.chunks_exact(16).filter_map(read_seen).collect(),
+    })
+}
+
+/// The fixed part of a record, enough to step over it.
+pub(crate) struct Header {
+    digest: [u8; DIGEST],
+    pub(crate) expires: Millis,
+    flags: u8,
+    pub(crate) scopes: usize,
+    pub(crate) key: usize,
+    value: usize,
+}
+
+impl Header {
+    /// Reads the first [`HEADER`] bytes of a record.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
+        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let ([flags, scopes], rest) = rest.split_first_chunk::<2>()?;
+        let (key, rest) = rest.split_first_chunk::<4>()?;
+        let value = rest.first_chunk::<4>()?;
+        Some(Self {
+            digest: *digest,
+            expires: u64::from_le_bytes(*expires),
+            flags: *flags,
+            scopes: usize::from(*scopes),
+            key: u32::from_le_bytes(*key) as usize,
+            value: u32::from_le_bytes(*value) as usize,
+        })
+    }
+
+    /// Bytes of the whole record.
+    pub(crate) fn record_length(&self) -> Option<usize> {
+        (HEADER + self.scopes * 16).checked_add(self.key)?.checked_add(self.value)
+    }
+}
+
+pub(crate) fn read_seen(bytes: &[u8]) -> Option<Seen> {
+    let (scope, rest) = bytes.split_first_chunk::<8>()?;
+    let generation = rest.first_chunk::<8>()?;
+    Some(Seen { scope: u64::from_le_bytes(*scope), generation: u64::from_le_bytes(*generation) })
+}
+
+fn digest(record: &[u8]) -> [u8; DIGEST] {
+    let covered = record.get(MAGIC.len() + DIGEST..).unwrap_or_default();
+    let mut digest = [0; DIGEST];
+    blake3::Hasher::new().update(covered).finalize_xof().fill(&mut digest);
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> (Key, Entry, Vec<Seen>) {
+        let entry = Entry { bytes: Some(Bytes::from_static(b"a red door")), expires: Some(77) };
+        let seen = vec![Seen { scope: 5, generation: 9 }, Seen { scope: 6, generation: 0 }];
+        (Key::new("captions", "42"), entry, seen)
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_noticed() {
+        let (key, entry, seen) = sample();
+        let record = encode(&key, &entry, &seen).unwrap();
+        assert!(decode(&Bytes::from(record.clone())).is_some());
+        for bit in 0..record.len() * 8 {
+            let mut torn = record.clone();
+            torn[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&Bytes::from(torn)).is_none(), "bit {bit}");
+        }
+        for length in 0..record.len() {
+            assert!(decode(&Bytes::copy_from_slice(&record[..length])).is_none());
+        }
+    }
+
+    #[test]
+    fn absent_and_empty_stay_apart() {
+        let (key, _, seen) = sample();
+        for bytes in [None, Some(Bytes::new())] {
+            let entry = Entry { bytes, expires: None };
+            let record = Bytes::from(encode(&key, &entry, &seen).unwrap());
+            assert_eq!(decode(&record).unwrap().entry, entry);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            namespace in ".{0,20}",
+            id in prop::collection::vec(any::<u8>(), 0..300),
+            bytes in prop::option::of(prop::collection::vec(any::<u8>(), 0..2000)),
+            expires in prop::option::of(0..u64::MAX),
+            seen in prop::collection::vec((any::<u64>(), any::<u64>()), 0..=MOST_SCOPES),
+        ) {
+            let key = Key::new(&namespace, id);
+            let entry = Entry { bytes: bytes.map(Bytes::from), expires };
+            let seen: Vec<_> =
+                seen.into_iter().map(|(scope, generation)| Seen { scope, generation }).collect();
+            let read = decode(&Bytes::from(encode(&key, &entry, &seen).unwrap())).unwrap();
+            prop_assert_eq!((read.key, read.entry, read.seen), (key, entry, seen));
+        }
+
+        #[test]
+        fn garbage_is_a_miss(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+            prop_assert!(decode(&Bytes::from([MAGIC.to_vec(), bytes].concat())).is_none());
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What every [`Tier`] must keep, as one suite, and a tier that fails on demand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::cache::Origin;
+use crate::clock::Clock;
+use crate::entry::Entry;
+use crate::key::{Key, Scope};
+use crate::tier::{Stamp, Tier, TierError, TierStats};
+
+fn entry(text: &str) -> Entry {
+    Entry { bytes: Some(Bytes::copy_from_slice(text.as_bytes())), expires: None }
+}
+
+fn scope(name: &str) -> Scope {
+    Scope::path(["conformance", name])
+}
+
+/// Checks a tier that holds none of the suite's keys yet. `clock` is a manual clock that the tier
+/// goes by.
+///
+/// # Errors
+/// When the tier cannot be reached.
+///
+/// # Panics
+/// When the tier breaks a promise of [`Tier`]; the message names it.
+pub async fn conformance(tier: &dyn Tier, clock: &Clock) -> Result<(), TierError> {
+    keeps_values_of_every_kind(tier).await?;
+    forgets_what_an_invalidation_covers(tier).await?;
+    refuses_a_put_that_comes_late(tier).await?;
+    forgets_a_removed_key(tier).await?;
+    goes_by_time(tier, clock).await
+}
+
+async fn put(tier: &dyn Tier, key: &Key, scopes: &[Scope], kept: &Entry) -> Result<(), TierError> {
+    let stamp = tier.stamp(key, scopes).await?;
+    tier.put(key, kept, &stamp).await
+}
+
+async fn keeps_values_of_every_kind(tier: &dyn Tier) -> Result<(), TierError> {
+    let ids = [vec![], vec![0, 255, b'/', b'\n', b'*'], vec![7; 10_000]];
+    let values = [Some(Bytes::new()), None, Some(Bytes::from(vec![9; 100_000]))];
+    for (id, bytes) in ids.iter().zip(values) {
+        let (key, kept) = (Key::new("conformance", id), Entry { bytes, expires: None });
+        assert_eq!(tier.get(&key).await?, None, "{key} is not there yet");
+        put(tier, &key, &[scope("kinds")], &kept).await?;
+        assert_eq!(tier.get(&key).await?.as_ref(), Some(&kept), "{key} came back changed");
+        let other = Key::new("conformanc", [b"e", id.as_slice()].concat());
+        assert_eq!(tier.get(&other).await?, None, "{other} is another key than {key}");
+        put(tier, &key, &[scope("kinds")], &entry("second")).await?;
+        assert_eq!(tier.get(&key).await?, Some(entry("second")), "{key} was overwritten");
+    }
+    Ok(())
+}
+
+async fn forgets_what_an_invalidation_covers(tier: &dyn Tier) -> Result<(), TierError> {
+    let scopes: Vec<Scope> = (0..20).map(|n| scope(&format!("covers {n}"))).collect();
+    let (key, other) = (Key::new("conformance", "covered"), Key::new("conformance", "other"));
+    put(tier, &other, &[scope("other")], &entry("other")).await?;
+    for covering in &scopes {
+        put(tier, &key, &scopes, &entry("old")).await?;
+        assert_eq!(tier.get(&key).await?, Some(entry("old")));
+        tier.invalidate(std::slice::from_ref(covering)).await?;
+        assert_eq!(tier.get(&key).await?, None, "{covering:?} did not cover its entry");
+    }
+    assert_eq!(tier.get(&other).await?, Some(entry("other")), "an unrelated entry was dropped");
+    put(tier, &key, &scopes, &entry("new")).await?;
+    assert_eq!(tier.get(&key).await?, Some(entry("new")), "a fresh entry was dropped");
+    Ok(())
+}
+
+async fn refuses_a_put_that_comes_late(tier: &dyn Tier) -> Result<(), TierError> {
+    let (key, scopes) = (Key::new("conformance", "late"), [scope("late"), scope("late too")]);
+    let early = tier.stamp(&key, &scopes).await?;
+    tier.invalidate(&scopes[1..]).await?;
+    tier.put(&key, &entry("old"), &early).await?;
+    assert_eq!(tier.get(&key).await?, None, "a load from before the invalidation is visible");
+    put(tier, &key, &scopes, &entry("new")).await?;
+    tier.put(&key, &entry("old"), &early).await?;
+    assert_ne!(tier.get(&key).await?, Some(entry("old")), "it is visible over the new value");
+    Ok(())
+}
+
+async fn forgets_a_removed_key(tier: &dyn Tier) -> Result<(), TierError> {
+    let (key, scopes) = (Key::new("conformance", "removed"), [scope("removed")]);
+    put(tier, &key, &scopes, &entry("old")).await?;
+    let early = tier.stamp(&key, &scopes).await?;
+    tier.remove(&key).await?;
+    assert_eq!(tier.get(&key).await?, None);
+    tier.put(&key, &entry("old"), &early).await?;
+    assert_eq!(tier.get(&key).await?, None, "a load from before the removal is visible");
+    put(tier, &key, &scopes, &entry("new")).await?;
+    assert_eq!(tier.get(&key).await?, Some(entry("new")));
+    Ok(())
+}
+
+async fn goes_by_time(tier: &dyn Tier, clock: &Clock) -> Result<(), TierError> {
+    let (key, scopes) = (Key::new("conformance", "timed"), [scope("timed")]);
+    let timed = Entry { expires: Some(clock.wall() + 1_000), ..entry("timed") };
+    put(tier, &key, &scopes, &timed).await?;
+    clock.advance(Duration::from_millis(999));
+    assert_eq!(tier.get(&key).await?, Some(timed), "the expiry travels with the entry");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(tier.get(&key).await?, None, "the entry is past its time");
+    Ok(())
+}
+
+/// How a [`FaultyTier`] behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// As the tier under it.
+    #[default]
+    None,
+    /// Every operation fails at once.
+    Fails,
+    /// Every operation waits for another fault. What was waiting is then done by the tier under
+    /// it even when the caller has given up, as a request is that was already sent.
+    Hangs,
+}
+
+/// A tier that fails or hangs on demand. Cloning gives a handle to the same one.
+#[derive(Clone, Debug)]
+pub struct FaultyTier {
+    tier: Arc<dyn Tier>,
+    fault: Arc<watch::Sender<Fault>>,
+}
+
+impl FaultyTier {
+    /// Wraps a tier; it works at first.
+    pub fn new(tier: impl Tier + 'static) -> Self {
+        Self { tier: Arc::new(tier), fault: Arc::new(watch::Sender::new(Fault::None)) }
+    }
+
+    /// Changes how it behaves from now on.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+
+    async fn faulty<T, F>(
+        &self,
+        operation: impl FnOnce(Arc<dyn Tier>) -> F + Send + 'static,
+    ) -> Result<T, TierError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, TierError>> + Send,
+    {
+        let (tier, mut fault) = (Arc::clone(&self.tier), self.fault.subscribe());
+        let task = tokio::spawn(async move {
+            let settled = fault.wait_for(|fault| *fault != Fault::Hangs).await.map(|fault| *fault);
+            match settled {
+                Ok(Fault::None) => operation(tier).await,
+                Ok(_) | Err(_) => Err(TierError::Other("told to fail".into())),
+            }
+        });
+        task.await.unwrap_or_else(|error| Err(TierError::Other(error.to_string())))
+    }
+}
+
+#[async_trait]
+impl Tier for FaultyTier {
+    fn origin(&self) -> Origin {
+        self.tier.origin()
+    }
+
+    async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Result<Stamp, TierError> {
+        let (key, scopes) = (key.clone(), scopes.to_vec());
+        self.faulty(move |tier| async move { tier.stamp(&key, &scopes).await }).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Entry>, TierError> {
+        let key = key.clone();
+        self.faulty(move |tier| async move { tier.get(&key).await }).await
+    }
+
+    async fn put(&self, key: &Key, entry: &Entry, stamp: &Stamp) -> Result<(), TierError> {
+        let (key, entry, stamp) = (key.clone(), entry.clone(), stamp.clone());
+        self.faulty(move |tier| async move { tier.put(&key, &entry, &stamp).await }).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), TierError> {
+        let key = key.clone();
+        self.faulty(move |tier| async move { tier.remove(&key).await }).await
+    }
+
+    async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
+        let scopes = scopes.to_vec();
+        self.faulty(move |tier| async move { tier.invalidate(&scopes).await }).await
+    }
+
+    async fn close(&self) -> Result<(), TierError> {
+        self.faulty(move |tier| async move { tier.close().await }).await
+    }
+
+    fn stats(&self) -> TierStats {
+        self.tier.stats()
+    }
+}

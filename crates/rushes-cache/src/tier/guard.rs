@@ -1,0 +1,290 @@
+//! Keeps a tier out of the way: a time budget, a breaker, and a journal of what it owes.
+//!
+//! A tier that fails or is slow is a miss and a counter. After some failures in a row it is left
+//! alone for a while, then tried by one operation. Invalidations are different: they may not be
+//! lost. They are noted in the journal first, and as long as the tier has not taken them all,
+//! nothing is read from it.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::{Stamp, Tier, TierError, TierStats};
+use crate::cache::Origin;
+use crate::clock::{Clock, Millis, millis};
+use crate::entry::Entry;
+use crate::key::{Key, Scope};
+use crate::stats::{TierCounters, count};
+
+/// How much trouble a tier may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long one operation may take.
+    pub budget: Duration,
+    /// After so many failures in a row the tier is left alone.
+    pub failures: u32,
+    /// For how long at first; doubled with each failed attempt up to 64 times as long.
+    pub rest: Duration,
+    /// The most writes under way; further ones are dropped.
+    pub writes: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let (budget, rest) = (Duration::from_millis(250), Duration::from_millis(500));
+        Self { budget, failures: 3, rest, writes: 64 }
+    }
+}
+
+/// Owed invalidations remembered one by one; beyond, everything is owed.
+const MOST_OWED: usize = 10_000;
+
+#[derive(Clone, Debug)]
+enum Owed {
+    Scope(Scope),
+    Key(Key),
+}
+
+/// The journal: numbered, in order.
+#[derive(Debug, Default)]
+struct Ledger {
+    next: u64,
+    debts: Vec<(u64, Owed)>,
+}
+
+impl Ledger {
+    fn note(&mut self, owed: Owed) {
+        let owed = if self.debts.len() < MOST_OWED {
+            owed
+        } else {
+            self.debts.clear();
+            Owed::Scope(Scope::everything())
+        };
+        self.next += 1;
+        self.debts.push((self.next, owed));
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Breaker {
+    Closed {
+        failures: u32,
+    },
+    /// Left alone until a moment; `rest` is how long that was, in milliseconds.
+    Open {
+        until: Millis,
+        rest: Millis,
+    },
+    /// One operation is trying.
+    Probing {
+        rest: Millis,
+    },
+}
+
+/// A tier behind its guard.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    tier: Arc<dyn Tier>,
+    patience: Patience,
+    clock: Clock,
+    breaker: Mutex<Breaker>,
+    ledger: Mutex<Ledger>,
+    /// Held by the one who pays.
+    paying: tokio::sync::Mutex<()>,
+    writes: Semaphore,
+    counters: TierCounters,
+}
+
+impl Guard {
+    pub(crate) fn new(tier: Arc<dyn Tier>, patience: Patience, clock: Clock) -> Self {
+        Self {
+            tier,
+            clock,
+            breaker: Mutex::new(Breaker::Closed { failures: 0 }),
+            ledger: Mutex::default(),
+            paying: tokio::sync::Mutex::default(),
+            writes: Semaphore::new(patience.writes),
+            counters: TierCounters::default(),
+            patience,
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.tier.origin()
+    }
+
+    /// The tier's generations, when it can tell them.
+    pub(crate) async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Option<Stamp> {
+        self.call(self.tier.stamp(key, scopes)).await.ok()
+    }
+
+    /// The entry, when the tier has it, answers in time and owes nothing.
+    pub(crate) async fn get(&self, key: &Key) -> Option<Entry> {
+        if !self.owes_nothing() && self.pay().await.is_err() {
+            count(&self.counters.skipped);
+            return None;
+        }
+        self.call(self.tier.get(key)).await.ok().flatten()
+    }
+
+    /// Keeps an entry, when the tier is well and has few writes under way.
+    pub(crate) async fn put(&self, key: &Key, entry: &Entry, stamp: &Stamp) {
+        match self.writes.try_acquire() {
+            Ok(_permit) => drop(self.call(self.tier.put(key, entry, stamp)).await),
+            Err(_) => count(&self.counters.refused),
+        }
+    }
+
+    /// Drops a key now, or keeps the tier from being read until it has.
+    pub(crate) async fn remove(&self, key: &Key) {
+        self.owe([Owed::Key(key.clone())]);
+        drop(self.pay().await);
+    }
+
+    /// Drops what carries one of the scopes, or keeps the tier from being read until it has.
+    pub(crate) async fn invalidate(&self, scopes: &[Scope]) {
+        self.owe(scopes.iter().cloned().map(Owed::Scope));
+        drop(self.pay().await);
+    }
+
+    /// Closes the tier, without a budget: this is not in anyone's way. What is still owed to it
+    /// is handed over first.
+    pub(crate) async fn close(&self) -> Result<(), TierError> {
+        self.pay().await?;
+        self.tier.close().await
+    }
+
+    pub(crate) fn stats(&self) -> TierStats {
+        let (mut stats, own) = (self.tier.stats(), self.counters.read());
+        stats.errors = own.errors;
+        stats.slow = own.slow;
+        stats.skipped = own.skipped;
+        stats.refused += own.refused;
+        stats.resting = !matches!(*self.breaker(), Breaker::Closed { .. });
+        stats
+    }
+
+    fn owe(&self, more: impl IntoIterator<Item = Owed>) {
+        let mut ledger = self.ledger();
+        for owed in more {
+            ledger.note(owed);
+        }
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.ledger().debts.is_empty()
+    }
+
+    /// Hands the tier all that it is owed when it is this caller's turn.
+    async fn pay(&self) -> Result<(), TierError> {
+        let _turn = self.paying.lock().await;
+        let debts = self.ledger().debts.clone();
+        let Some((last, _)) = debts.last() else { return Ok(()) };
+        self.call(hand_over(&*self.tier, &debts)).await?;
+        self.ledger().debts.retain(|(number, _)| number > last);
+        Ok(())
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one operation within the budget, unless the tier is left alone.
+    async fn call<T>(
+        &self,
+        operation: impl Future<Output = Result<T, TierError>>,
+    ) -> Result<T, TierError> {
+        self.admit().inspect_err(|_| count(&self.counters.skipped))?;
+        let attempt = Attempt { guard: self };
+        match tokio::time::timeout(self.patience.budget, operation).await {
+            Ok(Ok(done)) => {
+                *self.breaker() = Breaker::Closed { failures: 0 };
+                Ok(done)
+            }
+            Ok(Err(error)) => {
+                count(&self.counters.errors);
+                attempt.failed();
+                tracing::debug!(tier = ?self.tier.origin(), %error, "a cache tier failed");
+                Err(error)
+            }
+            Err(_) => {
+                count(&self.counters.slow);
+                attempt.failed();
+                Err(TierError::Slow(self.patience.budget))
+            }
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self) -> Result<(), TierError> {
+        let mut breaker = self.breaker();
+        match *breaker {
+            Breaker::Closed { .. } => Ok(()),
+            Breaker::Open { until, rest } if self.clock.now() >= until => {
+                *breaker = Breaker::Probing { rest };
+                Ok(())
+            }
+            Breaker::Open { .. } | Breaker::Probing { .. } => Err(TierError::Resting),
+        }
+    }
+
+    fn failed(&self) {
+        let first = millis(self.patience.rest);
+        let mut breaker = self.breaker();
+        let rest = match *breaker {
+            Breaker::Closed { failures } if failures + 1 < self.patience.failures => {
+                *breaker = Breaker::Closed { failures: failures + 1 };
+                return;
+            }
+            Breaker::Closed { .. } => first,
+            Breaker::Probing { rest } => (rest * 2).min(first * 64),
+            // One that was admitted before; the rest has begun.
+            Breaker::Open { .. } => return,
+        };
+        tracing::warn!(tier = ?self.tier.origin(), rest_ms = rest, "a cache tier is left alone");
+        *breaker = Breaker::Open { until: self.clock.now() + rest, rest };
+    }
+}
+
+/// An operation under way. When its caller goes away before it ends, a probe counts as failed:
+/// else the breaker would wait for it for good.
+struct Attempt<'a> {
+    guard: &'a Guard,
+}
+
+impl Attempt<'_> {
+    fn failed(&self) {
+        self.guard.failed();
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let probing = matches!(*self.guard.breaker(), Breaker::Probing { .. });
+        if probing {
+            self.guard.failed();
+        }
+    }
+}
+
+async fn hand_over(tier: &dyn Tier, debts: &[(u64, Owed)]) -> Result<(), TierError> {
+    let scopes = debts.iter().filter_map(|(_, owed)| match owed {
+        Owed::Scope(scope) => Some(scope.clone()),
+        Owed::Key(_) => None,
+    });
+    let scopes: Vec<Scope> = scopes.collect();
+    if !scopes.is_empty() {
+        tier.invalidate(&scopes).await?;
+    }
+    for (_, owed) in debts {
+        if let Owed::Key(key) = owed {
+            tier.remove(key).await?;
+        }
+    }
+    Ok(())
+}
