@@ -68,6 +68,12 @@ impl Child {
         Ok(Self { process, output, complaints, shown, program, file: name(file), limits: *limits })
     }
 
+    /// The process, while it has not been waited for.
+    #[cfg(test)]
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// Fills the whole buffer; `false` at the clean end of the output.
     pub(super) async fn fill(&mut self, buffer: &mut [u8]) -> Result<bool> {
         let mut filled = 0;
@@ -106,6 +112,17 @@ impl Child {
                     return Err(self.problem(&format!("its description exceeds {most} bytes")));
                 }
                 read => bytes.extend_from_slice(chunk.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+
+    /// Reads and forgets the output (a report of progress, say) to its end.
+    pub(super) async fn pass_over(&mut self) -> Result<()> {
+        let mut nothing = [0; 1024];
+        loop {
+            let read = timeout(self.limits.stall, self.output.read(&mut nothing)).await;
+            if self.heard(read)? == 0 {
+                return Ok(());
             }
         }
     }

@@ -48,10 +48,20 @@ impl Complaints {
         if texts().any(|text| text.contains("moov atom not found")) {
             return "it is cut short or was never finished (moov atom not found)".into();
         }
+        if let Some(size) = texts().find_map(|text| too_large(&text)) {
+            return size;
+        }
         let generic = |text: &String| text.starts_with("Invalid data found");
         let telling = texts().find(|text| !text.is_empty() && !generic(text));
         telling.unwrap_or_else(|| "its bytes are not a video that ffmpeg knows".into())
     }
+}
+
+/// `Picture size 64x48 exceeds specified max pixel count 3071, see ...`
+fn too_large(text: &str) -> Option<String> {
+    let (size, rest) = text.strip_prefix("Picture size ")?.split_once(" exceeds ")?;
+    let most: String = rest.chars().filter(char::is_ascii_digit).collect();
+    Some(format!("its frames of {size} exceed {most} pixels"))
 }
 
 /// The demuxer's name in `[hls @ 0x..] [error] Format not on whitelist '...'`.

@@ -189,15 +189,24 @@ impl Display {
     /// The filters that turn decoded pictures into 8-bit 4:2:0, BT.601 limited range, of the size
     /// that [`Display::fit`] names. Shrinking comes first: the others then have less to do.
     pub(super) fn filters(&self, edge: u32, build: &Build) -> String {
+        self.filters_to(self.fit_unturned(edge), build)
+    }
+
+    /// The same with both sides rounded down to even numbers, as video encoders want them.
+    pub(super) fn even_filters(&self, edge: u32, build: &Build) -> String {
         let (width, height) = self.fit_unturned(edge);
+        self.filters_to(((width & !1).max(2), (height & !1).max(2)), build)
+    }
+
+    fn filters_to(&self, (width, height): (u32, u32), build: &Build) -> String {
         let pixels = if self.tone_mapped(build) {
             self.tone_map(width, height)
         } else {
             format!("scale=w={width}:h={height}:out_color_matrix=bt601:out_range=tv,format=yuv420p")
         };
         match self.turn.filter() {
-            Some(turn) => format!("{pixels},{turn}"),
-            None => pixels,
+            Some(turn) => format!("{pixels},{turn},setsar=1"),
+            None => format!("{pixels},setsar=1"),
         }
     }
 

@@ -80,6 +80,25 @@ pub(super) async fn scan(path: &Path, stream: &Stream, limits: &Limits) -> Resul
     Ok(Timing { estimated: timing.estimated || without_pts, ..timing })
 }
 
+/// Start of the first packet and end of the last of a stream, seconds.
+pub(super) async fn extent(
+    path: &Path,
+    stream: u32,
+    limits: &Limits,
+) -> Result<Option<(f64, f64)>> {
+    let (mut from, mut to) = (f64::INFINITY, f64::NEG_INFINITY);
+    let entries = "packet=pts_time,dts_time,duration_time";
+    list(path, &[], entries, stream, limits, |fields| {
+        if let Some(start) = fields.seconds("pts_time").or_else(|| fields.seconds("dts_time")) {
+            from = from.min(start);
+            to = to.max(start + fields.seconds("duration_time").unwrap_or(0.0));
+        }
+        0
+    })
+    .await?;
+    Ok((from <= to).then_some((from, to)))
+}
+
 async fn packets(path: &Path, stream: u32, limits: &Limits) -> Result<Vec<Packet>> {
     let mut packets = Vec::new();
     let entries = "packet=pts,dts,duration,flags";
@@ -186,6 +205,10 @@ impl Fields<'_> {
     fn text(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.split('|').filter_map(|field| field.split_once('='));
         pairs.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    fn seconds(&self, name: &str) -> Option<f64> {
+        super::described::seconds(self.text(name))
     }
 
     fn number(&self, name: &str) -> Option<i64> {

@@ -1,4 +1,10 @@
 //! On clips that ffmpeg makes in the test; judged by ffprobe's own list of frames.
 
+mod children;
 mod clips;
-mod first;
+mod cuts;
+mod pictures;
+mod real;
+mod refused;
+mod samplings;
+mod times;
