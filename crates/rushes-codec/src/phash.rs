@@ -19,7 +19,8 @@
 
 use std::sync::LazyLock;
 
-use fast_image_resize::{FilterType, PixelType};
+use fast_image_resize::FilterType;
+use fast_image_resize::pixels::U8;
 
 use crate::error::{Error, Result};
 use crate::image::{Yuv420, resized};
@@ -164,7 +165,7 @@ fn dct_hash(picture: &[u8]) -> (u64, u64) {
 
 /// One bit per cell of a 9x8 picture: whether it is brighter than its right neighbour.
 fn gradient_hash(tiles: &[u8]) -> Result<u64> {
-    let small = resized(tiles, side(TILES_SIDE), (9, 8), PixelType::U8, FilterType::Box)?;
+    let small = resized::<U8>(tiles, side(TILES_SIDE), (9, 8), FilterType::Box)?;
     Ok(bits(
         small
             .chunks_exact(9)
@@ -179,7 +180,7 @@ fn bits(values: impl Iterator<Item = bool>) -> u64 {
 
 /// A square of means: `cells` a side, whatever the plane's own shape.
 fn shrunk(plane: &[u8], size: (u32, u32), cells: usize) -> Result<Vec<u8>> {
-    resized(plane, size, side(cells), PixelType::U8, FilterType::Box)
+    resized::<U8>(plane, size, side(cells), FilterType::Box)
 }
 
 fn side(cells: usize) -> (u32, u32) {
