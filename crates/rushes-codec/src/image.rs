@@ -9,6 +9,7 @@ use std::io::Cursor;
 use ::image::codecs::{jpeg, png};
 use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder};
 use fast_image_resize as resizer;
+use fast_image_resize::images::{TypedImage, TypedImageRef};
 
 use crate::error::{Error, Result};
 use crate::webp;
@@ -205,31 +206,32 @@ pub fn resize(picture: &Rgb, width: u32, height: u32) -> Result<Rgb> {
     let shrinks = width <= picture.width && height <= picture.height;
     let filter =
         if shrinks { resizer::FilterType::Lanczos3 } else { resizer::FilterType::CatmullRom };
-    let pixel = resizer::PixelType::U8x3;
-    let data =
-        resized(&picture.data, (picture.width, picture.height), (width, height), pixel, filter)?;
+    let (from, to) = ((picture.width, picture.height), (width, height));
+    let data = resized::<resizer::pixels::U8x3>(&picture.data, from, to, filter)?;
     Ok(Rgb { width, height, data })
 }
 
-/// Resizes packed pixels; sizes have been checked against the data.
-pub(crate) fn resized(
+/// Resizes packed pixels of one type; sizes have been checked against the data. (Naming the type
+/// spares compiling the resizer for its fourteen others.)
+pub(crate) fn resized<P: resizer::PixelTrait>(
     data: &[u8],
     from: (u32, u32),
     to: (u32, u32),
-    pixel: resizer::PixelType,
     filter: resizer::FilterType,
 ) -> Result<Vec<u8>> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::Invalid(format!("cannot resize {}x{} to {}x{}: {error}", from.0, from.1, to.0, to.1))
     };
-    let source = resizer::images::ImageRef::new(from.0, from.1, data, pixel)
-        .map_err(|error| failed(&error))?;
-    let mut target = resizer::images::Image::new(to.0, to.1, pixel);
+    let mut bytes = vec![0; area(to.0, to.1) * P::size()];
+    let source =
+        TypedImageRef::<P>::from_buffer(from.0, from.1, data).map_err(|error| failed(&error))?;
+    let mut target =
+        TypedImage::<P>::from_buffer(to.0, to.1, &mut bytes).map_err(|error| failed(&error))?;
     let options = resizer::ResizeOptions::new().resize_alg(resizer::ResizeAlg::Convolution(filter));
     resizer::Resizer::new()
-        .resize(&source, &mut target, &options)
+        .resize_typed(&source, &mut target, &options)
         .map_err(|error| failed(&error))?;
-    Ok(target.into_vec())
+    Ok(bytes)
 }
 
 fn decode_webp(bytes: &[u8], limits: Limits) -> Result<Rgb> {

@@ -100,10 +100,7 @@ impl Kept {
 }
 
 fn look(frame: RawFrame) -> Result<(RawFrame, Look)> {
-    let picture = &frame.picture;
-    let pixels = picture.width as usize * picture.height as usize;
-    let luma = picture.data.get(..pixels).unwrap_or_default();
-    let look = Look::of_luma(picture.width, picture.height, luma)?;
+    let look = Look::of_yuv(&frame.picture)?;
     Ok((frame, look))
 }
 
@@ -120,7 +117,7 @@ fn encode((frame, look, same_as): (RawFrame, Look, Option<u64>), quality: f32) -
         same_as,
         picture: BlobHash::of(&webp),
         webp,
-        spread: spread(&look.luma),
+        spread: spread(&look.tiles),
     })
 }
 
