@@ -31,7 +31,7 @@ def test_context_speaks_within_its_budget(library, video):
 
 
 def test_search_leads_to_a_reference_that_resolves(library, video):
-    found = library.search(text="deal")["items"][0]
+    found = library.search(text="negotiations")["items"][0]
     cited = library.cite(found["reference"])
     assert cited["entry"]["video"] == video
 

@@ -40,7 +40,10 @@ pub(super) fn facts(
         "bit_rate": format.bit_rate.as_deref().and_then(|rate| rate.parse::<u64>().ok()),
         "title": tag(&format.tags, "title"),
         "created": tag(&format.tags, "creation_time"),
+        "audio_start": audio.iter().find_map(|stream| stream.get("start")).cloned(),
         "audio": audio,
+        "subtitles": subtitles(described),
+        "chapters": (!described.chapters.is_empty()).then_some(described.chapters.len()),
         "warnings": warnings(timing, build),
     }))
 }
@@ -56,6 +59,23 @@ fn audio(stream: &Stream) -> Option<Value> {
             "start": seconds(stream.start_time.as_deref()),
         }))
     })
+}
+
+fn subtitles(described: &Described) -> Option<Vec<Value>> {
+    let is_subtitle = |stream: &&Stream| stream.codec_type == "subtitle";
+    let told: Vec<Value> = described
+        .streams
+        .iter()
+        .filter(is_subtitle)
+        .map(|stream| {
+            without_nulls(json!({
+                "stream": stream.index,
+                "codec": stream.codec_name,
+                "language": stream.tag("language"),
+            }))
+        })
+        .collect();
+    (!told.is_empty()).then_some(told)
 }
 
 fn colour(stream: &Stream) -> Value {

@@ -12,12 +12,13 @@ use super::options::{Event, IngestOptions, Ingested};
 use super::pipeline::Events;
 use crate::engine::Rushes;
 use crate::error::Result;
-use crate::ffmpeg::Probe;
-use crate::import::{self, Imported};
+use crate::ffmpeg::{self, Probe};
+use crate::import::{self, Format, ImportOptions, Imported};
 
 impl Rushes {
     /// Imports chapters, subtitles and side files, and counts them. `probe` is at hand when the
-    /// video was taken in just now; otherwise what is inside it was imported before.
+    /// video was taken in just now; otherwise it is made again only if something inside the file
+    /// was not brought along, as when the ingest was killed at that point.
     pub(super) async fn bring_along(
         &self,
         video: &Video,
@@ -27,9 +28,13 @@ impl Rushes {
         events: &Events,
         ingested: &mut Ingested,
     ) -> Result<()> {
-        if let Some(probe) = probe {
-            let chapters = self.chapters(video, probe).await;
-            count(chapters, "chapters", events, ingested).await;
+        match probe {
+            Some(probe) => self.unpack(video, probe, events, ingested).await,
+            None if self.is_packed(video).await? => {
+                let probe = ffmpeg::probe(&self.source(video).await?, &self.limits()).await?;
+                self.unpack(video, &probe, events, ingested).await;
+            }
+            None => {}
         }
         let Some(file) = beside.filter(|_| options.sidecars) else { return Ok(()) };
         for (side, options) in import::sidecars(file) {
@@ -38,6 +43,33 @@ impl Rushes {
             count(imported, &name, events, ingested).await;
         }
         Ok(())
+    }
+
+    /// Whether the file holds subtitles or chapters that were never brought along.
+    async fn is_packed(&self, video: &Video) -> Result<bool> {
+        let mut recipes = Vec::new();
+        if video.probe.get("chapters").is_some() {
+            recipes.push(of_chapters());
+        }
+        for subtitle in video.probe["subtitles"].as_array().into_iter().flatten() {
+            let stream = subtitle["stream"].as_u64().unwrap_or_default() as u32;
+            recipes.push(of_subtitles(stream, subtitle["language"].as_str().unwrap_or_default()));
+        }
+        for recipe in recipes {
+            if !self.inner.store.has_run(&video.id, &recipe).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn unpack(&self, video: &Video, probe: &Probe, events: &Events, ingested: &mut Ingested) {
+        let chapters = self.chapters(video, probe).await;
+        count(chapters, "chapters", events, ingested).await;
+        for (stream, language) in &probe.subtitles {
+            let imported = self.subtitles(video, *stream, language).await;
+            count(imported, &format!("subtitle stream {stream}"), events, ingested).await;
+        }
     }
 
     async fn chapters(&self, video: &Video, probe: &Probe) -> Result<Imported> {
@@ -50,16 +82,29 @@ impl Rushes {
         if entries.is_empty() {
             return Ok(imported);
         }
-        let recipe = embedded(json!({ "from": "chapters" }));
         let store = &self.inner.store;
         let _lock = self.lock(&video.id)?;
-        let run = store.run_open(&video.id, &recipe, false).await?;
+        let run = store.run_open(&video.id, &of_chapters(), false).await?;
         store.run_write(run.id, entries).await?;
-        let finished =
-            store.run_finish(run.id, &[EntryKind::new("chapter")?], Older::Keep).await?;
+        let finished = store.run_finish(run.id, &[EntryKind::new("chapter")?], Older::Keep).await?;
         self.applied(&finished.change).await;
         imported.added.insert("chapter".to_owned(), finished.added);
         Ok(imported)
+    }
+
+    async fn subtitles(&self, video: &Video, stream: u32, language: &str) -> Result<Imported> {
+        let path = self.source(video).await?;
+        let text = ffmpeg::subtitle(&path, stream, &self.limits()).await?;
+        let Recipe { tool, params, .. } = of_subtitles(stream, language);
+        let options = ImportOptions {
+            kind: Some(EntryKind::TRANSCRIPT.to_owned()),
+            format: Some(Format::Webvtt),
+            origin: format!("subtitle stream {stream}"),
+            tool,
+            params,
+            ..ImportOptions::default()
+        };
+        self.import_bytes(video.id.as_str(), text.into(), options).await
     }
 }
 
@@ -76,7 +121,13 @@ fn chapter(start: f64, end: f64, title: &str) -> Result<NewEntry> {
     })
 }
 
-fn embedded(params: serde_json::Value) -> Recipe {
+fn of_chapters() -> Recipe {
+    let params = json!({ "from": "chapters" });
+    Recipe { tool: "ffmpeg".to_owned(), params, ..Recipe::default() }
+}
+
+fn of_subtitles(stream: u32, language: &str) -> Recipe {
+    let params = json!({ "language": language, "stream": stream });
     Recipe { tool: "ffmpeg".to_owned(), params, ..Recipe::default() }
 }
 

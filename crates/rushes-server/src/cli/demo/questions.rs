@@ -36,8 +36,8 @@ const fn ask(words: &'static str, road: Road) -> Question {
 pub(super) const QUESTIONS: &[Question] = &[
     ask("Which videos are there?", Road::Tool("list_videos", || json!({}))),
     ask(
-        "Where does anybody speak of a deal?",
-        Road::Tool("search", || json!({ "text": "deal", "kinds": ["transcript"] })),
+        "Where does anybody speak of negotiations?",
+        Road::Tool("search", || json!({ "text": "negotiations", "kinds": ["transcript"] })),
     ),
     ask("What is that reference?", Road::Get("/v1/cite/{ref}")),
     ask(
