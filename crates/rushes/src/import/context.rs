@@ -60,7 +60,7 @@ impl Context {
         if self.shift == 0.0 {
             return seconds;
         }
-        ((seconds + self.shift) * 1e6).round() / 1e6
+        to_micros(seconds + self.shift)
     }
 
     /// An entry, checked.
@@ -78,6 +78,11 @@ impl Context {
         let Span { start, end, estimated } = span;
         Ok(NewEntry { kind, start, end, estimated, data, text, label, blob: None })
     }
+}
+
+/// A computed time without the digits that mean nothing.
+fn to_micros(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 /// Checks a second as written in a file.
@@ -169,7 +174,7 @@ impl Frames {
         };
         let (at, estimated) = match (&self.timing, self.fps) {
             (Some(timing), _) => (indexed(timing, index, number, first)?, timing.estimated),
-            (None, Some(fps)) => (self.start + index as f64 / fps, true),
+            (None, Some(fps)) => (to_micros(self.start + index as f64 / fps), true),
             (None, None) => {
                 return Err("the video has no timing index; give its frame rate (--fps)".to_owned());
             }

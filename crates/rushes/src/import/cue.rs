@@ -80,6 +80,9 @@ fn spoken(words: Plain) -> Result<Map<String, Value>, String> {
     Ok(data)
 }
 
+/// As many lines as one text may well have; more are no text of a cue.
+const LONGEST_PASSAGE: usize = 200;
+
 /// Lines without an empty one between them.
 pub(super) type Block = Vec<(u64, Vec<u8>)>;
 
@@ -87,12 +90,14 @@ pub(super) type Block = Vec<(u64, Vec<u8>)>;
 pub(super) struct Cues {
     lines: Lines,
     dialect: Dialect,
+    /// The block after the one that is being read, if it was looked at.
+    ahead: Option<Block>,
     ready: VecDeque<Result<Cue, Fault>>,
 }
 
 impl Cues {
     pub(super) fn new(text: Text, dialect: Dialect) -> Self {
-        Self { lines: Lines::new(text), dialect, ready: VecDeque::new() }
+        Self { lines: Lines::new(text), dialect, ahead: None, ready: VecDeque::new() }
     }
 
     /// The next block; `None` at the end.
@@ -117,6 +122,23 @@ impl Cues {
             block.push((number, bytes.to_vec()));
         }
         Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    /// The next block together with those after it that continue its last cue: SubRip cannot say
+    /// that an empty line belongs to a text, and has them all the same.
+    fn passage(&mut self) -> Result<Option<Block>, Fault> {
+        let begun = self.ahead.take().map_or_else(|| self.block(), |block| Ok(Some(block)))?;
+        let Some(mut passage) = begun else { return Ok(None) };
+        while self.dialect.blanks_end && passage.len() < LONGEST_PASSAGE {
+            match self.block()? {
+                Some(more) if continues(&passage, &more) => passage.extend(more),
+                next => {
+                    self.ahead = next;
+                    break;
+                }
+            }
+        }
+        Ok(Some(passage))
     }
 
     /// Makes cues of a block: one for each line of times in it.
@@ -181,7 +203,7 @@ impl Iterator for Cues {
             if let Some(cue) = self.ready.pop_front() {
                 return Some(cue);
             }
-            match self.block() {
+            match self.passage() {
                 Ok(Some(block)) if (self.dialect.aside)(&block) => {}
                 Ok(Some(block)) => self.take(&block),
                 Ok(None) => return None,
@@ -189,6 +211,13 @@ impl Iterator for Cues {
             }
         }
     }
+}
+
+/// Whether a block without times goes on with the text of the one before, which has some: it does
+/// not begin with a number, as cues do.
+fn continues(before: &Block, block: &Block) -> bool {
+    let timed = |block: &Block| (0..block.len()).any(|at| is_timed(block, at));
+    !timed(block) && !is_numbered(block, 1) && timed(before)
 }
 
 fn is_timed(block: &[(u64, Vec<u8>)], at: usize) -> bool {

@@ -76,7 +76,8 @@ fn shown(cue: &Cue) -> Shown {
         Payload::Words(words) => (words.lines.clone(), words.timed),
         Payload::Data(_) => (Vec::new(), false),
     };
-    Shown { end: cue.end, lines, timed: timed || cue.end - cue.start <= TOUCH }
+    let length = cue.end - cue.start;
+    Shown { end: cue.end, lines, timed: timed || (length > 0.0 && length <= TOUCH) }
 }
 
 /// How many of the first lines were on screen with the cue before and are not new: its last ones,

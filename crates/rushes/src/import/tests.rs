@@ -188,17 +188,23 @@ fn subrip_as_it_is_found() {
 }
 
 #[test]
+fn an_empty_line_in_a_text_of_subrip_does_not_end_it() {
+    let text = "1\n00:00:01,000 --> 00:00:02,000\none\n\ntwo\n\n\nthree\n\n2\n00:00:03,000 --> 00:00:04,000\nx";
+    assert_eq!(texts(&entries(text, &as_format(Format::Srt))), ["one\ntwo\nthree", "x"]);
+}
+
+#[test]
 fn what_is_no_cue_is_named_by_its_line() {
     let text = "1\n00:00:01,000 --> 00:00:02,000\nok\n\n2\n00:00:09,000 --> 00:00:03,000\nback\n\n\
-                3\n00:00:60,000 --> 00:00:61,000\nx\n\nno times\n\n5\n00:00:01,000 --> 00:00:02,000\n\n\
+                3\n00:00:60,000 --> 00:00:61,000\nx\n\n4\nno times\n\n5\n00:00:01,000 --> 00:00:02,000\n\n\
                 6\n-00:00:01,000 --> 00:00:02,000\nx\n";
     let times = "expected times, as 00:00:12,500 --> 00:00:15,000".to_owned();
     let expected = [
         (6, "the end of the cue, 3 s, is before its start, 9 s".to_owned()),
         (10, times.clone()),
         (13, times.clone()),
-        (16, "a cue without text".to_owned()),
-        (19, times),
+        (17, "a cue without text".to_owned()),
+        (20, times),
     ];
     assert_eq!(faults(text, &as_format(Format::Srt)), expected);
 }
