@@ -53,7 +53,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ingest(ingest::Ingest),
-    Import(import::Import),
+    Import(Box<import::Import>),
     Ls(ls::Ls),
     Show(show::Show),
     Context(context::ContextOf),

@@ -8,14 +8,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::app::{App, Limits};
-use super::metrics;
 use super::problem::Problem;
+use super::{linger, metrics};
 
 /// Puts the guards around a router, the first to see a request last.
 pub(super) fn around(router: Router, app: &App) -> Router {
@@ -27,6 +27,7 @@ pub(super) fn around(router: Router, app: &App) -> Router {
         .layer(from_fn_with_state(app.limits, from_here))
         .layer(from_fn_with_state(app.limits, not_too_long))
         .layer(from_fn_with_state(app.metrics.clone(), metrics::count))
+        .layer(from_fn(linger::linger))
         .layer(axum::middleware::map_response(hardened))
 }
 

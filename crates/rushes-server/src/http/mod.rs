@@ -18,6 +18,7 @@ mod entries;
 mod frames;
 mod guard;
 mod health;
+mod linger;
 mod media;
 mod memory;
 mod metrics;

@@ -211,6 +211,16 @@ fn wrong_methods_and_bodies_are_problems() {
 }
 
 #[test]
+fn a_refusal_reaches_a_caller_who_is_still_sending() {
+    let library = Library::new();
+    let server = Server::start(&library);
+    // More than the buffers of a connection hold.
+    let body = vec![b'x'; 24 << 20];
+    server.post("/v1/videos?colour=red", &body).problem(400);
+    server.post("/v1/videos/nothing.mp4/entries", &body).problem(404);
+}
+
+#[test]
 fn an_upload_over_the_bound_is_refused_and_leaves_nothing() {
     let library = Library::new();
     let before = library.held();
