@@ -16,10 +16,13 @@ pub(super) fn facts(
     build: &Build,
 ) -> Value {
     let format = &described.format;
-    let (width, height) = timing.display.coded;
+    let (width, height) = timing.display.size();
+    let (coded_width, coded_height) = timing.display.coded;
     let (x, y) = timing.display.aspect;
     let audio: Vec<Value> = described.streams.iter().filter_map(audio).collect();
     without_nulls(json!({
+        "width": width,
+        "height": height,
         "container": format.format_name,
         "codec": stream.codec_name,
         "profile": stream.profile,
@@ -27,7 +30,7 @@ pub(super) fn facts(
         "fps": stream.rate().map(|(frames, seconds)| thousandths(frames, seconds)),
         "frames": timing.frames.len(),
         "keyframes": timing.frames.iter().filter(|frame| frame.key).count(),
-        "coded": [width, height],
+        "coded": [coded_width, coded_height],
         "rotation": timing.display.turn.degrees(),
         "pixel_aspect": format!("{x}:{y}"),
         "color": colour(stream),
