@@ -37,7 +37,7 @@ function reads(samples, used) {
 }
 
 function holds(tier, samples) {
-  const bound = tier.capacity ?? tier.bound ?? tier.max_bytes;
+  const bound = tier.capacity;
   const history = samples.map((sample) => sample.tiers.find((other) => other.name === tier.name)?.bytes);
   return el("section", { class: "figure", data: { tier: tier.name } },
     el("h2", {}, NAMES[tier.name]),
@@ -63,13 +63,13 @@ function latency(samples, used) {
 }
 
 function namespaces(cache) {
-  const rows = (cache?.namespaces ?? []).filter((space) => space.hits + space.misses + space.loads > 0);
+  const rows = Object.entries(cache?.namespaces ?? {}).filter(([, space]) => space.hits + space.misses + space.loads > 0);
   if (!rows.length) return null;
   const columns = ["hits", "misses", "joins", "loads", "evictions", "invalidated"];
   return el("section", { class: "figure wide" },
     el("h2", {}, "What is cached"),
     el("div", { class: "scroll" }, el("table", {},
       el("thead", {}, el("tr", {}, ["", ...columns].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, rows.map((space) => el("tr", {},
-        el("th", { scope: "row" }, space.name), columns.map((name) => el("td", {}, count(space[name])))))))));
+      el("tbody", {}, rows.map(([name, space]) => el("tr", {},
+        el("th", { scope: "row" }, name), columns.map((column) => el("td", {}, count(space[column])))))))));
 }

@@ -5,9 +5,8 @@ import { el, notice } from "./dom.js";
 
 /** Second of media time that the browser calls 0: the earliest start of any stream. */
 function origin(video) {
-  const probe = video.probe ?? {};
-  if (Number.isFinite(probe.container_start)) return probe.container_start;
-  return Number.isFinite(probe.audio_start) ? Math.min(video.start, probe.audio_start) : video.start;
+  const starts = (video.probe?.audio ?? []).map((stream) => stream.start).filter(Number.isFinite);
+  return Math.min(video.start, ...starts);
 }
 
 /**

@@ -89,7 +89,7 @@ def test_the_library_shows_each_video_with_its_picture_length_and_kinds(page):
         lambda: "Transcript4" in card.text.replace("\n", "").replace(" ", ""),
         "its kinds and counts",
     )
-    assert "0:08.7" in card.text and "320×240" in card.text
+    assert "0:08.8" in card.text and "320×240" in card.text
 
 
 def test_a_click_leads_into_the_video_and_each_kind_has_its_lane(page):
