@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use rushes::answer::{
-    BurstRequest, ContextRequest, FrameRequest, ImageFormat, SearchRequest, SheetRequest, Width,
+    BurstRequest, ClipFormat, ClipRequest, ContextRequest, FrameRequest, ImageFormat,
+    SearchRequest, SheetRequest, Width,
 };
 use rushes::config::Settings;
 use rushes::ingest::{IngestOptions, Source};
@@ -15,20 +17,31 @@ use rushes::{ErrorKind, Rushes};
 use rushes_codec::image::{self, Format};
 use serde_json::{Value, json};
 
-/// Twelve seconds of 640x360 at 25 frames a second that never stand still.
+/// A copy of the clip that all tests use.
 fn clip(folder: &Path) -> PathBuf {
+    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        make_clip(&folder.path().join("moving.mp4"));
+        folder
+    });
     let path = folder.join("moving.mp4");
+    std::fs::copy(made.path().join("moving.mp4"), &path).unwrap();
+    path
+}
+
+/// Twelve seconds of 640x360 at 25 frames a second that never stand still.
+fn make_clip(path: &Path) {
     let pattern = "testsrc2=size=640x360:rate=25:duration=12";
     let sound = "sine=frequency=440:duration=12";
     let made = Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", pattern, "-f", "lavfi", "-i", sound])
         .args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"])
         .args(["-c:a", "aac", "-shortest"])
-        .arg(&path)
+        .arg(path)
         .status()
         .expect("ffmpeg runs");
     assert!(made.success());
-    path
 }
 
 /// Each frame's timestamp, as ffprobe prints it.
@@ -379,6 +392,26 @@ async fn search_finds_words_and_objects_and_tells_what_was_never_computed() {
     for hostile in ["\" OR 1", "NEAR(", "a*", "-", "col:x", "'); DROP TABLE entries;--"] {
         library.rushes.search(&request(hostile)).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_is_a_playable_file_of_the_window() {
+    let library = Library::new().await;
+    let request =
+        ClipRequest { video: library.video.clone(), from: 2.0, to: 4.0, ..Default::default() };
+    let clip = library.rushes.clip(&request).await.unwrap();
+    assert_eq!(clip.media_type, "video/mp4");
+    assert!((clip.from - 2.0).abs() < 0.041 && (clip.to - 4.0).abs() < 0.041, "{clip:?}");
+    let path = library.folder.path().join("cut.mp4");
+    std::fs::write(&path, &clip.file).unwrap();
+    let frames = timestamps(&path);
+    assert_eq!(frames.len(), 50);
+    let again = library.rushes.clip(&request).await.unwrap();
+    assert_eq!((again.served.tier, again.file), (Tier::Memory, clip.file));
+    let gif = ClipRequest { format: ClipFormat::Gif, to: 2.5, ..request.clone() };
+    assert!(library.rushes.clip(&gif).await.unwrap().file.starts_with(b"GIF8"));
+    let late = ClipRequest { from: 20.0, to: 21.0, ..request };
+    assert_eq!(library.rushes.clip(&late).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
