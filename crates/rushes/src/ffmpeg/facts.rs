@@ -62,20 +62,9 @@ fn audio(stream: &Stream) -> Option<Value> {
 }
 
 fn subtitles(described: &Described) -> Option<Vec<Value>> {
-    let is_subtitle = |stream: &&Stream| stream.codec_type == "subtitle";
-    let told: Vec<Value> = described
-        .streams
-        .iter()
-        .filter(is_subtitle)
-        .map(|stream| {
-            without_nulls(json!({
-                "stream": stream.index,
-                "codec": stream.codec_name,
-                "language": stream.tag("language"),
-            }))
-        })
-        .collect();
-    (!told.is_empty()).then_some(told)
+    let streams = super::probe::subtitles(&described.streams);
+    let told = |(stream, language)| json!({ "stream": stream, "language": language });
+    (!streams.is_empty()).then(|| streams.into_iter().map(told).collect())
 }
 
 fn colour(stream: &Stream) -> Value {

@@ -125,7 +125,8 @@ fn chapter(chapter: &super::described::Chapter) -> Option<(f64, f64, String)> {
     Some((start, end.max(start), tag(&chapter.tags, "title").unwrap_or_default().to_owned()))
 }
 
-fn subtitles(streams: &[Stream]) -> Vec<(u32, String)> {
+/// Text subtitle streams and their languages, `und` when the file does not say.
+pub(super) fn subtitles(streams: &[Stream]) -> Vec<(u32, String)> {
     let text = |stream: &&Stream| {
         stream.codec_type == "subtitle" && TEXT.contains(&stream.codec_name.as_str())
     };

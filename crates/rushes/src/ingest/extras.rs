@@ -53,7 +53,7 @@ impl Rushes {
         }
         for subtitle in video.probe["subtitles"].as_array().into_iter().flatten() {
             let stream = subtitle["stream"].as_u64().unwrap_or_default() as u32;
-            recipes.push(of_subtitles(stream, subtitle["language"].as_str().unwrap_or_default()));
+            recipes.push(of_subtitles(stream, subtitle["language"].as_str().unwrap_or("und")));
         }
         for recipe in recipes {
             if !self.inner.store.has_run(&video.id, &recipe).await? {
