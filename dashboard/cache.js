@@ -24,14 +24,14 @@ function draw(samples) {
 
 function reads(samples, used) {
   const last = samples.at(-1);
-  const { most, chart } = stack(rates(samples), TIERS);
+  const { peak, chart } = stack(rates(samples), TIERS);
   const total = Object.values(last.reads).reduce((sum, value) => sum + value, 0);
   return el("section", { class: "figure wide" },
     el("h2", {}, "Reads"),
     el("p", { class: "big" }, el("b", { id: "reads" }, count(total)), " since the start, ",
       el("b", { id: "ratio" }, percent(cached(last.reads))), " answered by a cache"),
     chart,
-    el("p", { class: "axis" }, el("span", {}, `${room(samples) * 2} seconds ago`), el("span", {}, `peak ${count(Math.round(most))} a second`), el("span", {}, "now")),
+    el("p", { class: "axis" }, el("span", {}, `${room(samples) * 2} seconds ago`), el("span", {}, `peak ${count(Math.round(peak))} a second`), el("span", {}, "now")),
     el("ul", { class: "legend" }, used.map((tier) => el("li", { class: `tier ${tier}`, data: { tier } },
       el("i"), NAMES[tier], el("b", {}, count(last.reads[tier]))))));
 }

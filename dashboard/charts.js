@@ -22,7 +22,7 @@ export function stack(samples, names, height = 120, slots = room(samples)) {
     const d = shown.length > 1 ? `M${high.join("L")}L${low.reverse().join("L")}Z` : "";
     return svg("path", { d, class: `tier ${name}` });
   });
-  return { most, chart: frame(height, layers) };
+  return { peak: Math.max(0, ...totals), chart: frame(height, layers) };
 }
 
 /** A line over time; gaps where there is no number. */

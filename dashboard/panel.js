@@ -1,7 +1,7 @@
 // Beside the player: what is known at this moment, and all that was said, in order.
 
 import { button, copy, el, icon } from "./dom.js";
-import { byKind, clock, kindHue, kindName, labelHue, reference, words } from "./format.js";
+import { byKind, clock, kindHue, kindName, labelHue, micros, reference, words } from "./format.js";
 
 const LISTED = 400;
 
@@ -36,7 +36,7 @@ export class Panel extends EventTarget {
     this.key = null;
     if (!this.all.hidden) this.list();
     const served = this.tracks.map((track) => track.served).filter(Boolean).at(-1);
-    if (served) this.foot.textContent = `Last page of entries: ${served.tier}, ${served.micros} µs`;
+    if (served) this.foot.textContent = `Last page of entries: ${served.tier}, ${micros(served.micros)}`;
   }
 
   /** What holds at a moment: [track, entries] of every kind but frames. */

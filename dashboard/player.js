@@ -100,12 +100,12 @@ export class Player extends EventTarget {
 /** The `video` element. */
 class Movie {
   constructor(video, tell, fail) {
+    this.video = video;
     this.zero = origin(video);
     this.tell = tell;
     this.wanted = video.start;
     this.element = el("video", {
       src: api.link.media(video.id), preload: "auto", playsinline: true, "aria-label": video.name,
-      poster: api.link.at(video.id, Math.max(0, video.start), "overview"),
       onloadedmetadata: () => this.ready(fail),
       onerror: fail,
     });
@@ -145,6 +145,7 @@ class Movie {
     this.wanted = seconds;
     // Just inside the frame: exactly on its boundary some decoders show the one before.
     if (this.loaded) this.element.currentTime = Math.max(0, seconds - this.zero + 0.0005);
+    else this.element.poster = api.link.at(this.video.id, Math.max(0, seconds), "detail");
   }
 
   play() {

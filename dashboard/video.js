@@ -115,8 +115,8 @@ class VideoView {
   }
 
   go(at) {
-    const seconds = Number(at);
-    if (at === null || !Number.isFinite(seconds)) return;
+    const asked = at === null ? NaN : Number(at);
+    const seconds = Number.isFinite(asked) ? asked : this.video.start;
     this.player.seek(seconds);
     this.timeline.reveal(seconds);
   }

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import struct
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from mcp import Client, StdioServerParameters
@@ -49,7 +50,7 @@ class Agent:
 
 @pytest.fixture(params=["stdio", "http", "http, initialized"])
 def agent(request, library) -> Agent:
-    """The same tools by each way in: one process a client, stateless HTTP, and the older handshake."""
+    """The tools by each way in: a process for each client, stateless HTTP, the older handshake."""
     if request.param == "stdio":
         way = StdioServerParameters(command=str(binary()), args=["mcp"], env=library.env)
     else:
@@ -72,11 +73,11 @@ def assert_each_image_follows_its_time(result, times: list[str]):
     """The block before each image is text that names the time of the frame."""
     before = [
         earlier.text
-        for earlier, block in zip(result.content, result.content[1:])
+        for earlier, block in pairwise(result.content)
         if block.type == "image" and earlier.type == "text"
     ]
     assert len(before) == len(images(result)) == len(times)
-    for text, time in zip(before, times):
+    for text, time in zip(before, times, strict=True):
         assert time in text, f"{time} is not in {text!r}"
 
 

@@ -55,6 +55,24 @@ class Page:
         )
         until(lambda: self.run(ready), "the video can be shown")
 
+    def differs_from_frame(self, video: str, at: float) -> float:
+        """Mean difference, 0 to 255, between the player's picture and the server's frame."""
+        script = """
+            const [address, done] = arguments;
+            const picture = new Image();
+            picture.onload = () => {
+              const pixels = (source) => {
+                const canvas = new OffscreenCanvas(80, 60).getContext('2d');
+                canvas.drawImage(source, 0, 0, 80, 60);
+                return canvas.getImageData(0, 0, 80, 60).data;
+              };
+              const one = pixels(document.querySelector('video')), other = pixels(picture);
+              done(one.reduce((sum, value, i) => sum + Math.abs(value - other[i]), 0) / one.length);
+            };
+            picture.src = address;"""
+        address = f"/v1/videos/{video}/frame?at={at}"
+        return self.browser.execute_async_script(script, address)
+
     def press(self, *keys):
         self.browser.switch_to.active_element.send_keys(*keys)
 
@@ -76,7 +94,8 @@ def page(browser, server):
 
 def painted(page, css: str, count: int):
     """So many pictures below `css` were loaded and have pixels."""
-    script = "return [...document.querySelectorAll(arguments[0])].filter(i => i.complete && i.naturalWidth).length"
+    script = """return [...document.querySelectorAll(arguments[0])]
+        .filter((image) => image.complete && image.naturalWidth).length"""
     until(lambda: page.run(script, css) == count, f"{count} pictures at {css}")
 
 
@@ -133,6 +152,8 @@ def test_a_click_on_a_caption_seeks_the_player_to_its_start(page, ids):
     page.until_clock("0:05.00")
     page.until_ready()
     assert page.moment() == pytest.approx(5.0, abs=0.01)
+    assert page.differs_from_frame(ids["obama_speech.mp4"], at=5.0) < 12
+    assert page.differs_from_frame(ids["obama_speech.mp4"], at=0.0) > 12
     page.one(".now-list", "The man behind turns")
     assert "at=5" in page.browser.current_url
 
@@ -161,9 +182,7 @@ def test_evidence_is_played_to_its_end_and_no_further(page, ids):
 
 def test_a_reference_on_the_page_is_one_that_the_server_resolves(page, server, ids):
     page.open(f"#/video/{ids['obama_speech.mp4']}?at=4.5")
-    page.run(
-        "navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }"
-    )
+    page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     page.one(".now-list section[data-kind=transcript] [aria-label='Copy reference']").click()
     reference = until(lambda: page.run("return window.copied"), "a reference was copied")
     cited = server.get(f"/v1/cite/{reference.replace('#', '%23')}")
@@ -233,7 +252,10 @@ def test_what_an_agent_gets_is_shown_with_its_cost(page, ids):
 
 def test_the_cache_figures_change_with_reads(page, server, ids):
     page.open("#/cache")
-    number = lambda: int(page.one("#reads").text.replace(",", ""))
+
+    def number() -> int:
+        return int(page.one("#reads").text.replace(",", ""))
+
     before = number()
     for _ in range(40):
         server.get(f"/v1/videos/{ids['cup.mp4']}/entries", kind="caption")

@@ -22,7 +22,7 @@ pub(super) struct Dialect {
     /// Whether a line of blanks ends a block (SubRip), or only an empty one (WebVTT).
     pub(super) blanks_end: bool,
     /// Which blocks hold no cue.
-    pub(super) aside: fn(&[(u64, Vec<u8>)]) -> bool,
+    pub(super) aside: fn(&[Numbered]) -> bool,
 }
 
 /// One cue.
@@ -83,8 +83,11 @@ fn spoken(words: Plain) -> Result<Map<String, Value>, String> {
 /// As many lines as one text may well have; more are no text of a cue.
 const LONGEST_PASSAGE: usize = 200;
 
+/// A line and its number.
+pub(super) type Numbered = (u64, Vec<u8>);
+
 /// Lines without an empty one between them.
-pub(super) type Block = Vec<(u64, Vec<u8>)>;
+pub(super) type Block = Vec<Numbered>;
 
 /// Reads the blocks of a text and makes cues of them.
 pub(super) struct Cues {
@@ -142,7 +145,7 @@ impl Cues {
     }
 
     /// Makes cues of a block: one for each line of times in it.
-    pub(super) fn take(&mut self, block: &[(u64, Vec<u8>)]) {
+    pub(super) fn take(&mut self, block: &[Numbered]) {
         let timed: Vec<usize> = (0..block.len()).filter(|&at| is_timed(block, at)).collect();
         if timed.first().is_none_or(|&first| first > 1) {
             let line = block.first().map_or(0, |(number, _)| *number);
@@ -161,8 +164,8 @@ impl Cues {
     fn cue(
         &self,
         name: Option<String>,
-        times: Option<&(u64, Vec<u8>)>,
-        payload: &[(u64, Vec<u8>)],
+        times: Option<&Numbered>,
+        payload: &[Numbered],
     ) -> Result<Cue, Fault> {
         let Some((line, times)) = times else { return Err(Fault::record(0, "no times")) };
         let (start, end) =
@@ -220,18 +223,18 @@ fn continues(before: &Block, block: &Block) -> bool {
     !timed(block) && !is_numbered(block, 1) && timed(before)
 }
 
-fn is_timed(block: &[(u64, Vec<u8>)], at: usize) -> bool {
+fn is_timed(block: &[Numbered], at: usize) -> bool {
     block.get(at).is_some_and(|(_, line)| line.windows(3).any(|three| three == b"-->"))
 }
 
 /// Whether the line before the times at `at` is a cue's number.
-fn is_numbered(block: &[(u64, Vec<u8>)], at: usize) -> bool {
+fn is_numbered(block: &[Numbered], at: usize) -> bool {
     let line = at.checked_sub(1).and_then(|before| block.get(before));
     line.is_some_and(|(_, line)| line.trim_ascii().iter().all(u8::is_ascii_digit))
 }
 
 /// The name before the times at `at`: only the first cue of a block can have one.
-fn name_at(block: &[(u64, Vec<u8>)], at: usize, first: bool) -> Option<String> {
+fn name_at(block: &[Numbered], at: usize, first: bool) -> Option<String> {
     if !first || is_numbered(block, at) {
         return None;
     }

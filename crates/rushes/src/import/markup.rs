@@ -20,7 +20,7 @@ pub(super) fn plain(text: &str, all_tags: bool) -> Plain {
     let mut reader = Reader { all_tags, ..Reader::default() };
     reader.read(text);
     let voices = reader.voices;
-    let one = voices.first().filter(|first| voices.iter().all(|voice| &voice.1 == &first.1));
+    let one = voices.first().filter(|first| voices.iter().all(|voice| voice.1 == first.1));
     let speaker = one.map(|(_, name)| name.clone());
     let mut words = reader.words;
     if speaker.is_none() {

@@ -68,16 +68,19 @@ fn mot(row: &str, context: &Context) -> Result<NewEntry, String> {
         data.insert("track".to_owned(), plain(*track));
     }
     data.insert("frame".to_owned(), frame.into());
-    match rest {
-        [_, _, visible] if class.is_some() => {
-            _ = data.insert("visible".to_owned(), plain(*visible))
-        }
-        [_, x, y, z] if [x, y, z].iter().any(|at| **at != -1.0) => {
-            data.insert("world".to_owned(), [x, y, z].map(|n| plain(*n)).to_vec().into());
-        }
-        _ => {}
-    }
+    data.extend(last_columns(class, rest));
     context.entry(context.kind_or(Kind::OBJECT)?, span, data)
+}
+
+/// What follows the confidence and the class, if it says anything.
+fn last_columns(class: Option<u64>, rest: &[f64]) -> Option<(String, Value)> {
+    match rest {
+        [_, _, visible] if class.is_some() => Some(("visible".to_owned(), plain(*visible))),
+        [_, x, y, z] if [x, y, z].iter().any(|at| **at != -1.0) => {
+            Some(("world".to_owned(), [x, y, z].map(|n| plain(*n)).to_vec().into()))
+        }
+        _ => None,
+    }
 }
 
 /// The benchmark is about people; only its later editions say the class.

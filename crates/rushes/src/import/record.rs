@@ -98,11 +98,11 @@ impl Record {
         if let Some(start) = self.start.take() {
             self.keep("timestamp");
             self.keep("frame");
-            return self.from_start("start", &start, context);
+            return self.starting("start", &start, context);
         }
         if let Some(at) = self.timestamp.take() {
             self.keep("frame");
-            return self.from_start("timestamp", &at, context);
+            return self.starting("timestamp", &at, context);
         }
         let Some(frame) = self.frame.take() else {
             return Err(
@@ -114,7 +114,7 @@ impl Record {
         context.frames.at(number, 0)
     }
 
-    fn from_start(&self, name: &str, start: &Value, context: &Context) -> Result<Span, String> {
+    fn starting(&self, name: &str, start: &Value, context: &Context) -> Result<Span, String> {
         let start = number(name, start)?;
         let end = self.end.as_ref().map_or(Ok(start), |end| number("end", end))?;
         context.span(start, end)

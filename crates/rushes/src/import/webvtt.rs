@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::cue::{Cues, Dialect};
+use super::cue::{Cues, Dialect, Numbered};
 use super::fault::{Entries, Fault};
 use super::lines::Text;
 use super::rolling::Unrolled;
@@ -43,7 +43,7 @@ fn header(cues: &mut Cues) -> Result<(), Fault> {
 }
 
 /// Whether a block is a note, a style sheet or a region.
-fn is_aside(block: &[(u64, Vec<u8>)]) -> bool {
+fn is_aside(block: &[Numbered]) -> bool {
     let first = block.first().map_or(&b""[..], |(_, line)| line.trim_ascii_end());
     let note = first.strip_prefix(b"NOTE");
     note.is_some_and(|rest| matches!(rest, [] | [b' ' | b'\t', ..]))

@@ -131,7 +131,7 @@ fn times(segment: &mut Map<String, Value>, words: &[Word]) -> Result<(f64, f64, 
         return Ok((start, end, false));
     }
     let spans = || words.iter().filter_map(|word| word.span);
-    match (spans().next(), spans().last()) {
+    match (spans().next(), spans().next_back()) {
         (Some((first, _)), Some((_, last))) => Ok((first, last, true)),
         _ => Err("expected a segment with `start`, `end` and `text`".to_owned()),
     }
