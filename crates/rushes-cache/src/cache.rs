@@ -151,7 +151,7 @@ impl CacheBuilder {
 
 /// The cache: a cheap handle to shared state.
 #[derive(Clone)]
-pub struct Cache(Arc<Shared>);
+pub struct Cache(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) memory: Option<Arc<Memory>>,
@@ -298,16 +298,8 @@ impl Cache {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
     {
-        let landing = Landing {
-            shared: Arc::clone(&self.0),
-            key: key.clone(),
-            namespace: Arc::clone(namespace),
-            flight: Arc::clone(&flight),
-            began: self.0.clock.now(),
-            outcome: None,
-            _working: self.0.work.begin(),
-        };
-        spawn(landing.run(scopes.to_vec(), load));
+        let landing = Landing::new(&self.0, key, scopes, namespace, &flight);
+        spawn(landing.run(load));
         match flight.landed(key).await {
             Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
             Outcome::Failed(error) => Err(error),
@@ -322,17 +314,17 @@ impl fmt::Debug for Cache {
     }
 }
 
-fn fetched(stored: Arc<Stored>, origin: Origin) -> Fetched {
+pub(crate) fn fetched(stored: Arc<Stored>, origin: Origin) -> Fetched {
     Fetched { value: Value::of(stored), origin }
 }
 
 impl Shared {
     #[inline]
-    fn look(&self, key: &Key) -> Option<Arc<Stored>> {
+    pub(crate) fn look(&self, key: &Key) -> Option<Arc<Stored>> {
         self.memory.as_ref()?.get(key)
     }
 
-    fn board(&self, key: &Key, scopes: &[Scope], namespace: &Namespace) -> Seat {
+    pub(crate) fn board(&self, key: &Key, scopes: &[Scope], namespace: &Namespace) -> Seat {
         let capture = || self.generations.fence(&namespace.generation, scopes);
         self.flights.board(key, || self.look(key), capture)
     }

@@ -2,7 +2,8 @@
 //!
 //! Memory is cut first, so that readers see it at once, then the tiers below, then memory again:
 //! a load that began in between may have found the old value below and carried it up. A load that
-//! begins after the second cut finds no tier that still has it.
+//! begins after the second cut finds no tier that still has it. Among the tiers below the lowest
+//! goes first, for the same reason: values are carried upward only.
 
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ impl Shared {
     }
 
     async fn cut_below(&self, cut: &Cut) {
-        for tier in &self.tiers {
+        for tier in self.tiers.iter().rev() {
             match cut {
                 Cut::Scopes(scopes) => tier.invalidate(scopes).await,
                 Cut::Namespace(name) => tier.invalidate(&[Scope::namespace(name)]).await,

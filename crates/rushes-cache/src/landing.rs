@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::cache::{LoadError, Loaded, Origin, Shared};
 use crate::clock::{Millis, millis};
@@ -20,80 +21,122 @@ use crate::work::Working;
 /// A load under way, held by its task. Dropping it lands the flight: with the outcome that was
 /// come to, or as lost when the loader panicked or its runtime was shut down.
 pub(crate) struct Landing {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     pub(crate) key: Key,
-    pub(crate) namespace: Arc<Namespace>,
-    pub(crate) flight: Arc<Flight>,
-    pub(crate) began: Millis,
-    pub(crate) outcome: Option<Outcome>,
+    scopes: Vec<Scope>,
+    namespace: Arc<Namespace>,
+    flight: Arc<Flight>,
+    began: Millis,
+    outcome: Option<Outcome>,
+    /// Of the tiers that have not the value, from the top; `None` where a tier could not tell.
+    stamps: Vec<Option<Stamp>>,
     /// Counts the task as long as it runs.
-    pub(crate) _working: Working,
+    _working: Working,
 }
 
 impl Landing {
+    /// Takes the lead of a flight.
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        key: &Key,
+        scopes: &[Scope],
+        namespace: &Arc<Namespace>,
+        flight: &Arc<Flight>,
+    ) -> Self {
+        Self {
+            key: key.clone(),
+            scopes: scopes.to_vec(),
+            namespace: Arc::clone(namespace),
+            flight: Arc::clone(flight),
+            began: shared.clock.now(),
+            outcome: None,
+            stamps: Vec::new(),
+            _working: shared.work.begin(),
+            shared: Arc::clone(shared),
+        }
+    }
+
     /// Looks in the tiers below memory, then runs the loader until its deadline; lands; then fills
     /// the tiers above the one that answered.
-    pub(crate) async fn run<F, Fut>(mut self, scopes: Vec<Scope>, load: F)
+    pub(crate) async fn run<F, Fut>(mut self, load: F)
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Loaded, LoadError>>,
     {
-        let mut stamps = Vec::new();
-        let found = self.look_below(&scopes, &mut stamps).await;
-        let (outcome, entry) = match found {
-            Some((entry, origin)) => (self.loaded(entry.clone(), origin), Some(entry)),
-            None => self.load(load).await,
-        };
-        self.outcome = Some(outcome);
-        let (shared, key) = (Arc::clone(&self.shared), self.key.clone());
-        let _working = shared.work.begin();
-        drop(self);
-        let Some(entry) = entry else { return };
-        for (tier, stamp) in shared.tiers.iter().zip(stamps) {
-            if let Some(stamp) = stamp {
-                tier.put(&key, &entry, &stamp).await;
+        if let Some((entry, origin)) = self.look_below().await {
+            return self.land(entry, origin).fill().await;
+        }
+        self.begins_load();
+        let deadline = self.deadline();
+        match within(deadline, async { load().await }).await {
+            Some(answer) => {
+                if let Some(filling) = self.answered(answer) {
+                    filling.fill().await;
+                }
             }
+            None => self.hung(),
         }
     }
 
     /// Asks one tier after the other. Each that has not the value tells its generations before it
     /// is asked, so that it can be filled afterwards.
-    async fn look_below(
-        &self,
-        scopes: &[Scope],
-        stamps: &mut Vec<Option<Stamp>>,
-    ) -> Option<(Entry, Origin)> {
+    pub(crate) async fn look_below(&mut self) -> Option<(Entry, Origin)> {
         if self.shared.tiers.is_empty() {
             return None;
         }
         let implied = [Scope::everything(), Scope::namespace(self.key.namespace())];
-        let scopes = [&implied, scopes].concat();
+        let scopes = [&implied, self.scopes.as_slice()].concat();
         for tier in &self.shared.tiers {
             let stamp = tier.stamp(&self.key, &scopes).await;
             if let Some(entry) = tier.get(&self.key).await {
                 count(self.namespace.counters.hits_from(tier.origin()));
                 return Some((entry, tier.origin()));
             }
-            stamps.push(stamp);
+            self.stamps.push(stamp);
         }
         None
     }
 
-    async fn load<F, Fut>(&self, load: F) -> (Outcome, Option<Entry>)
-    where
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<Loaded, LoadError>>,
-    {
+    /// How long the loader may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.shared.load_deadline
+    }
+
+    /// Counts the load that begins now.
+    pub(crate) fn begins_load(&self) {
         count(&self.namespace.counters.misses);
         count(&self.namespace.counters.loads);
-        let deadline = self.shared.load_deadline;
-        match within(deadline, async { load().await }).await {
-            Some(Ok(loaded)) => {
+    }
+
+    /// Lands with what the loader answered.
+    pub(crate) fn answered(mut self, answer: Result<Loaded, LoadError>) -> Option<Filling> {
+        match answer {
+            Ok(loaded) => {
                 let entry = self.entry(loaded);
-                (self.loaded(entry.clone(), Origin::Source), Some(entry))
+                Some(self.land(entry, Origin::Source))
             }
-            Some(Err(error)) => (Outcome::Failed(error), None),
-            None => (Outcome::Lost(Lost::Hung { key: self.key.clone(), deadline }), None),
+            Err(error) => {
+                self.outcome = Some(Outcome::Failed(error));
+                None
+            }
+        }
+    }
+
+    /// Lands without an answer, as the deadline is over.
+    pub(crate) fn hung(mut self) {
+        let deadline = self.shared.load_deadline;
+        self.outcome = Some(Outcome::Lost(Lost::Hung { key: self.key.clone(), deadline }));
+    }
+
+    /// Lands with an entry; the tiers that had it not are to be filled after that.
+    pub(crate) fn land(mut self, entry: Entry, origin: Origin) -> Filling {
+        self.outcome = Some(self.loaded(entry.clone(), origin));
+        Filling {
+            shared: Arc::clone(&self.shared),
+            key: self.key.clone(),
+            entry,
+            stamps: std::mem::take(&mut self.stamps),
+            _working: self.shared.work.begin(),
         }
     }
 
@@ -109,6 +152,26 @@ impl Landing {
         let fence = self.flight.fence().clone();
         let stored = self.shared.stored(&self.key, entry, fence, &self.namespace);
         Outcome::Loaded(Arc::new(stored), origin)
+    }
+}
+
+/// What the tiers below memory are still to be given.
+pub(crate) struct Filling {
+    shared: Arc<Shared>,
+    key: Key,
+    entry: Entry,
+    stamps: Vec<Option<Stamp>>,
+    _working: Working,
+}
+
+impl Filling {
+    /// Puts the entry into each tier that told its generations before it was loaded.
+    pub(crate) async fn fill(self) {
+        for (tier, stamp) in self.shared.tiers.iter().zip(&self.stamps) {
+            if let Some(stamp) = stamp {
+                tier.put(&self.key, &self.entry, stamp).await;
+            }
+        }
     }
 }
 

@@ -26,6 +26,7 @@
 //! # Ok::<(), LoadError>(()) }).unwrap();
 //! ```
 
+mod batch;
 mod cache;
 mod clock;
 mod entry;
@@ -43,6 +44,7 @@ mod tier;
 mod value;
 mod work;
 
+pub use batch::Wanted;
 pub use cache::{Cache, CacheBuilder, Fetched, LoadError, Loaded, Lookup, Origin};
 pub use clock::{Clock, Millis};
 pub use entry::{Entry, MOST_SCOPES};

@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use rushes_cache::testing::{Fault, FaultyTier, conformance};
 use rushes_cache::{
-    Cache, Clock, Disk, Fetched, Key, Loaded, Lookup, Origin, Patience, Scope, Tier,
+    Cache, Clock, Disk, Entry, Fetched, Key, Loaded, Lookup, Origin, Patience, Scope, Stamp, Tier,
+    TierError, TierStats,
 };
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 const MIB: u64 = 1 << 20;
 
@@ -174,6 +177,122 @@ async fn invalidate_while_promoting_lets_no_old_value_up() {
     assert_eq!(source.read(&cache, "a").await.0, new);
 }
 
+/// A tier with two moments that a test can hold: a get that has read, a removal that begins.
+#[derive(Clone, Debug)]
+struct Staged {
+    tier: Arc<dyn Tier>,
+    has_read: Arc<Semaphore>,
+    may_answer: Arc<Semaphore>,
+    removal_begins: Arc<Semaphore>,
+    may_remove: Arc<Semaphore>,
+}
+
+impl Staged {
+    /// All goes on by itself until a test takes the permits.
+    fn new(tier: impl Tier + 'static) -> Self {
+        let (open, shut) = (|| Arc::new(Semaphore::new(1_000)), || Arc::new(Semaphore::new(0)));
+        let tier = Arc::new(tier);
+        let (has_read, may_answer, removal_begins, may_remove) = (shut(), open(), shut(), open());
+        Self { tier, has_read, may_answer, removal_begins, may_remove }
+    }
+}
+
+async fn take(semaphore: &Semaphore) {
+    semaphore.acquire().await.unwrap().forget();
+}
+
+#[async_trait]
+impl Tier for Staged {
+    fn origin(&self) -> Origin {
+        self.tier.origin()
+    }
+
+    async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Result<Stamp, TierError> {
+        self.tier.stamp(key, scopes).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Entry>, TierError> {
+        let found = self.tier.get(key).await;
+        self.has_read.add_permits(1);
+        take(&self.may_answer).await;
+        found
+    }
+
+    async fn put(&self, key: &Key, entry: &Entry, stamp: &Stamp) -> Result<(), TierError> {
+        self.tier.put(key, entry, stamp).await
+    }
+
+    async fn remove(&self, key: &Key) -> Result<(), TierError> {
+        self.removal_begins.add_permits(1);
+        take(&self.may_remove).await;
+        self.tier.remove(key).await
+    }
+
+    async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
+        self.removal_begins.add_permits(1);
+        take(&self.may_remove).await;
+        self.tier.invalidate(scopes).await
+    }
+
+    async fn close(&self) -> Result<(), TierError> {
+        self.tier.close().await
+    }
+
+    fn stats(&self) -> TierStats {
+        self.tier.stats()
+    }
+}
+
+/// A load that begins after memory was cut but before the tier below it knows, reads the old value
+/// there, and carries it up after the invalidation was acknowledged.
+#[tokio::test]
+async fn a_load_that_begins_amid_an_invalidation_carries_nothing_old_up() {
+    let (folder, below) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let source = Source::default();
+    let (upper, lower) = (Staged::new(disk(&folder)), Staged::new(disk(&below)));
+    let patience = Patience { budget: Duration::from_secs(60), ..Patience::default() };
+    let cache = || {
+        let builder = Cache::builder().memory(MIB).patient_tier(upper.clone(), patience);
+        builder.patient_tier(lower.clone(), patience).build()
+    };
+    let first = cache();
+    source.read(&first, "a").await;
+    written(&first, 1).await;
+    drop(first);
+    for removal in [false, true] {
+        // Another one, whose memory is empty.
+        let cache = cache();
+        lower.may_remove.forget_permits(1_000);
+        upper.may_answer.forget_permits(1_000);
+        upper.has_read.forget_permits(1_000);
+        let new = source.write();
+        let invalidation = tokio::spawn({
+            let cache = cache.clone();
+            async move {
+                match removal {
+                    true => cache.remove(&key("a")).await,
+                    false => cache.invalidate(&[video()]).await,
+                }
+            }
+        });
+        take(&lower.removal_begins).await;
+        let reader = tokio::spawn({
+            let (source, cache) = (source.clone(), cache.clone());
+            async move { source.read(&cache, "a").await }
+        });
+        take(&upper.has_read).await;
+        lower.may_remove.add_permits(1_000);
+        invalidation.await.unwrap();
+        upper.may_answer.add_permits(1_000);
+        let carried = reader.await.unwrap();
+        assert!(carried.0 < new, "the reader was to find the old value: {carried:?}");
+        assert_eq!(source.read(&cache, "a").await.0, new);
+        while !matches!(upper.tier.get(&key("a")).await, Ok(Some(_))) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_tier_is_a_miss_and_nothing_stale_comes_back_with_it() {
     for fault in [Fault::Fails, Fault::Hangs] {
@@ -219,7 +338,7 @@ async fn a_write_that_lands_after_all_gave_it_up_is_dead_on_arrival() {
     let late = tokio::spawn({
         let tier = tier.clone();
         async move {
-            let old = rushes_cache::Entry { bytes: Some(Bytes::from(vec![0; 4])), expires: None };
+            let old = Entry { bytes: Some(Bytes::from(vec![0; 4])), expires: None };
             tier.put(&key("a"), &old, &stamp).await
         }
     });
@@ -278,7 +397,7 @@ async fn the_disk_tier_stays_within_its_bytes() {
     let folder = TempDir::new().unwrap();
     let tier = Disk::open(folder.path(), 4 * MIB).unwrap();
     let value = Bytes::from(vec![1; 20_000]);
-    let entry = rushes_cache::Entry { bytes: Some(value), expires: None };
+    let entry = Entry { bytes: Some(value), expires: None };
     for n in 0..1_000 {
         let key = key(&n.to_string());
         let stamp = tier.stamp(&key, &[video()]).await.unwrap();
@@ -296,10 +415,7 @@ async fn the_disk_tier_stays_within_its_bytes() {
 #[tokio::test]
 async fn a_restart_finds_everything_also_without_the_written_index() {
     let folder = TempDir::new().unwrap();
-    let entry = |n: u32| rushes_cache::Entry {
-        bytes: Some(n.to_be_bytes().repeat(2_000).into()),
-        expires: None,
-    };
+    let entry = |n: u32| Entry { bytes: Some(n.to_be_bytes().repeat(2_000).into()), expires: None };
     let tier = Disk::open(folder.path(), 16 * MIB).unwrap();
     for n in 0..500 {
         let key = key(&n.to_string());

@@ -1,0 +1,178 @@
+//! Many keys at once: one load for all that are missing, still one load per key.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::cache::{Cache, Fetched, LoadError, Loaded, Origin, fetched};
+use crate::flight::{Flight, Outcome, Seat};
+use crate::key::{Key, Scope};
+use crate::landing::{Filling, Landing};
+use crate::shim::{spawn, within};
+use crate::stats::count;
+
+/// A key of a batch, and what may invalidate its value.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The key.
+    pub key: Key,
+    /// Its scopes, the same ones whoever asks for it.
+    pub scopes: Vec<Scope>,
+}
+
+/// What a key of a batch waits for.
+struct Boarded {
+    index: usize,
+    flight: Arc<Flight>,
+    leads: bool,
+}
+
+/// What a batch gets for one key.
+type Answer = Result<Fetched, LoadError>;
+
+impl Cache {
+    /// The values of many keys, in their order, as [`Cache::get_or_load`] brings one. `load` is
+    /// given the keys that no tier has and nobody else is loading, and answers for each of them,
+    /// in their order; it is called at most twice (again when another caller's load was lost).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time enabled.
+    pub async fn get_or_load_many<F, Fut>(&self, wanted: &[Wanted], load: F) -> Vec<Answer>
+    where
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<Loaded>, LoadError>> + Send + 'static,
+    {
+        let load = Arc::new(load);
+        let mut answers: Vec<Option<Answer>> = wanted.iter().map(|_| None).collect();
+        let all = (0..wanted.len()).collect();
+        let lost = self.round(wanted, all, &load, &mut answers, true).await;
+        self.round(wanted, lost, &load, &mut answers, false).await;
+        answers.into_iter().flatten().collect()
+    }
+
+    /// Answers the keys at `open`; when it `may_retry`, leaves out those that joined a load which
+    /// was lost, and tells which.
+    async fn round<F, Fut>(
+        &self,
+        wanted: &[Wanted],
+        open: Vec<usize>,
+        load: &Arc<F>,
+        answers: &mut [Option<Answer>],
+        may_retry: bool,
+    ) -> Vec<usize>
+    where
+        F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<Loaded>, LoadError>> + Send + 'static,
+    {
+        let (mut boarded, mut led, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        for index in open {
+            let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
+                continue;
+            };
+            match self.board_one(wanted, &mut led) {
+                Ok(found) => *answer = Some(Ok(found)),
+                Err((flight, leads)) => boarded.push(Boarded { index, flight, leads }),
+            }
+        }
+        if !led.is_empty() {
+            spawn(run(led, Arc::clone(load)));
+        }
+        for Boarded { index, flight, leads } in boarded {
+            let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
+                continue;
+            };
+            *answer = Some(match flight.landed(&wanted.key).await {
+                Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
+                Outcome::Failed(error) => Err(error),
+                Outcome::Lost(_) if may_retry && !leads => {
+                    lost.push(index);
+                    continue;
+                }
+                Outcome::Lost(lost) => Err(Arc::new(lost)),
+            });
+        }
+        lost
+    }
+
+    /// Finds a key, or the flight to wait for and whether this caller leads it.
+    fn board_one(
+        &self,
+        wanted: &Wanted,
+        led: &mut Vec<Landing>,
+    ) -> Result<Fetched, (Arc<Flight>, bool)> {
+        let Wanted { key, scopes } = wanted;
+        if let Some(stored) = self.0.look(key) {
+            return Ok(fetched(stored, Origin::Memory));
+        }
+        let namespace = self.0.namespaces.of(key);
+        match self.0.board(key, scopes, &namespace) {
+            Seat::Served(stored) => Ok(fetched(stored, Origin::Memory)),
+            Seat::Waiter(flight) => {
+                count(&namespace.counters.joins);
+                Err((flight, false))
+            }
+            Seat::Leader(flight) => {
+                led.push(Landing::new(&self.0, key, scopes, &namespace, &flight));
+                Err((flight, true))
+            }
+        }
+    }
+}
+
+/// Lands each key from a tier that has it, then loads the others at once and lands them.
+async fn run<F, Fut>(led: Vec<Landing>, load: Arc<F>)
+where
+    F: Fn(Vec<Key>) -> Fut,
+    Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
+{
+    let (mut missing, mut fillings) = (Vec::new(), Vec::new());
+    for mut landing in led {
+        match landing.look_below().await {
+            Some((entry, origin)) => fillings.push(landing.land(entry, origin)),
+            None => missing.push(landing),
+        }
+    }
+    if !missing.is_empty() {
+        fillings.extend(load_missing(missing, &*load).await);
+    }
+    // Only now: nobody waits for these.
+    for filling in fillings {
+        filling.fill().await;
+    }
+}
+
+async fn load_missing<F, Fut>(missing: Vec<Landing>, load: &F) -> Vec<Filling>
+where
+    F: Fn(Vec<Key>) -> Fut,
+    Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
+{
+    missing.iter().for_each(Landing::begins_load);
+    let keys: Vec<Key> = missing.iter().map(|landing| landing.key.clone()).collect();
+    let deadline = missing.first().map(Landing::deadline).unwrap_or_default();
+    let Some(answer) = within(deadline, async { load(keys).await }).await else {
+        missing.into_iter().for_each(Landing::hung);
+        return Vec::new();
+    };
+    let answers = match answer.and_then(|loaded| one_each(loaded, missing.len())) {
+        Ok(loaded) => loaded.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error); missing.len()],
+    };
+    let landed = missing.into_iter().zip(answers);
+    landed.filter_map(|(landing, answer)| landing.answered(answer)).collect()
+}
+
+/// Refuses an answer that would give a key the value of another.
+fn one_each(loaded: Vec<Loaded>, keys: usize) -> Result<Vec<Loaded>, LoadError> {
+    if loaded.len() == keys {
+        return Ok(loaded);
+    }
+    let (answered, asked) = (loaded.len(), keys);
+    Err(Arc::new(Miscounted { answered, asked }))
+}
+
+/// A batch loader's answer that cannot be matched to its keys.
+#[derive(Debug, thiserror::Error)]
+#[error("the loader answered {answered} values for {asked} keys; it must answer one for each")]
+struct Miscounted {
+    answered: usize,
+    asked: usize,
+}
