@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ -n "${RUSHES_BIN:-}" ] || cargo build -q -p rushes-server
+[ -n "${RUSHES_BIN:-}" ] || cargo build -q --workspace
 
 # The tools live in .venv; made anew when what they should be has changed.
 stamp=.venv/made-for

@@ -1,5 +1,8 @@
 //! Which consecutive frames are the same picture, and which must both stay.
 
+#![allow(clippy::print_stdout, reason = "a test says what it left out")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 use std::process::Command;
 
