@@ -13,4 +13,10 @@ if ! cmp -s tests/e2e/requirements.txt "$stamp"; then
     .venv/bin/pip install -q --disable-pip-version-check --no-deps -r tests/e2e/requirements.txt
     cp tests/e2e/requirements.txt "$stamp"
 fi
-exec .venv/bin/python -m pytest tests/e2e "$@"
+# The package for Python, as a wheel would lay it out.
+package=target/python/rushes
+mkdir -p "$package"
+cp crates/rushes-python/python/rushes/* "$package"
+cp target/debug/lib_rushes.so "$package/_rushes.abi3.so"
+
+PYTHONPATH=target/python exec .venv/bin/python -m pytest tests/e2e crates/rushes-python/tests "$@"
