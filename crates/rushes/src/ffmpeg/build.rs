@@ -57,6 +57,11 @@ impl Build {
     pub(crate) fn passthrough(&self) -> [&'static str; 2] {
         if self.version < (5, 1) { ["-vsync", "passthrough"] } else { ["-fps_mode", "passthrough"] }
     }
+
+    /// The option that reads video filters from a file; changed in 7.0.
+    pub(crate) fn filters_from_file(&self) -> &'static str {
+        if self.version < (7, 0) { "-filter_script:v" } else { "-/filter:v" }
+    }
 }
 
 fn numbers(version: &str) -> Option<(u32, u32)> {

@@ -142,11 +142,11 @@ impl Cutter<'_> {
     fn filters(&self, window: &Window, format: ClipFormat, build: &Build) -> String {
         let timing = self.timing;
         let time = |number| timing.frame(number).map_or(0, |frame| frame.pts);
-        let (first, after) = (time(window.first), time(window.last) + 1);
+        let (first, after) = (time(window.first), time(window.last).saturating_add(1));
         let counted = match (timing.counted, timing.frames.len()) {
             // Its own times are of no use; they are spread as the index has them.
             (true, frames @ 1..) => {
-                let step = (timing.end - time(0)) as f64 / frames as f64;
+                let step = timing.end.saturating_sub(time(0)) as f64 / frames as f64;
                 format!("setpts={}+N*{step},", time(0))
             }
             _ => String::new(),

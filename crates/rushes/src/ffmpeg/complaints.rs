@@ -12,6 +12,8 @@ pub(super) struct Shown {
     pub(super) line: String,
     /// Complaints until then.
     pub(super) complaints: u64,
+    /// Damaged frames until then.
+    pub(super) corrupt: u64,
 }
 
 /// How the filter `showinfo` begins its lines, whatever its place in the chain.
@@ -28,6 +30,8 @@ pub(super) struct Complaints {
     lines: VecDeque<String>,
     /// How many there were.
     pub(super) count: u64,
+    /// How many decoded frames were said to be damaged.
+    pub(super) corrupt: u64,
 }
 
 impl Complaints {
@@ -115,7 +119,10 @@ fn sort(line: &[u8], complaints: &mut Complaints, shown: &UnboundedSender<Shown>
     let line = String::from_utf8_lossy(line);
     if line.starts_with(SHOWN) {
         // A reader who has gone no longer wants them.
-        let _ = shown.send(Shown { line: line.into_owned(), complaints: complaints.count });
+        let (count, corrupt) = (complaints.count, complaints.corrupt);
+        let _ = shown.send(Shown { line: line.into_owned(), complaints: count, corrupt });
+    } else if line.contains("corrupt decoded frame") {
+        complaints.corrupt += 1;
     } else if is_complaint(&line) {
         complaints.note(&line);
     }

@@ -1,6 +1,7 @@
 //! One run of the decoder: pictures from its output, their true times from its log.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 
 use rushes_codec::image::Yuv420;
@@ -11,6 +12,7 @@ use super::complaints::{Complaints, Shown};
 use super::frames::RawFrame;
 use super::input::{input, words};
 use super::limits::Limits;
+use super::select;
 use super::timing::Timing;
 use crate::error::{Error, Kind, Result};
 
@@ -36,6 +38,8 @@ pub(super) struct Order {
     pub(super) keys_only: bool,
     /// Most frames that are wanted.
     pub(super) most: Option<usize>,
+    /// Few frames are decoded before the last one that is wanted.
+    pub(super) short: bool,
 }
 
 /// A running decoder.
@@ -43,16 +47,23 @@ pub(super) struct Decoder<'a> {
     child: Child,
     source: Source<'a>,
     size: (u32, u32),
+    /// Complaints about what lies before the place that a seek meant.
+    forgiven: Option<u64>,
     /// The decoder has complained by the time of the last frame.
     pub(super) complained: bool,
+    /// Filters too long for the command line.
+    _filters: Option<tempfile::NamedTempFile>,
 }
 
 impl<'a> Decoder<'a> {
     pub(super) async fn start(source: Source<'a>, order: &Order) -> Result<Self> {
-        let arguments = arguments(&source, order)?;
+        let (arguments, filters) = arguments(&source, order)?;
         let child = Child::start(Program::Ffmpeg, arguments, source.path, source.limits).await?;
         let size = source.timing.display.fit(source.edge);
-        Ok(Self { child, source, size, complained: false })
+        // Frames are decoded one by one only in short runs, and only there does the log tell what
+        // came before the first.
+        let forgiven = if order.short { None } else { Some(0) };
+        Ok(Self { child, source, size, forgiven, complained: false, _filters: filters })
     }
 
     /// The next frame that the timing index knows; `None` at the end of the run.
@@ -83,7 +94,8 @@ impl<'a> Decoder<'a> {
     async fn stamp(&mut self) -> Option<i64> {
         while let Some(shown) = self.child.shown.recv().await {
             if let Some(stamp) = stamp(&shown) {
-                self.complained = shown.complaints > 0;
+                let forgiven = *self.forgiven.get_or_insert_with(|| before_landing(&shown));
+                self.complained = shown.complaints > forgiven || shown.corrupt > 0;
                 return Some(stamp);
             }
         }
@@ -94,6 +106,12 @@ impl<'a> Decoder<'a> {
     pub(super) async fn finish(self) -> Result<Complaints> {
         self.child.finish().await
     }
+}
+
+/// A seek into a stream without an index lands between keyframes, and the decoder complains until
+/// the first whole picture. That is forgiven if this one is whole.
+fn before_landing(first: &Shown) -> u64 {
+    if first.line.contains(" type:I") { first.complaints } else { 0 }
 }
 
 /// `[Parsed_showinfo_1 @ 0x..] [info] n:   3 pts:  39424 pts_time:3.85 ...`
@@ -107,18 +125,40 @@ fn picture_bytes((width, height): (u32, u32)) -> usize {
     width * height + 2 * width.div_ceil(2) * height.div_ceil(2)
 }
 
-fn arguments(source: &Source<'_>, order: &Order) -> Result<Vec<OsString>> {
+type Arguments = (Vec<OsString>, Option<tempfile::NamedTempFile>);
+
+fn arguments(source: &Source<'_>, order: &Order) -> Result<Arguments> {
     let mut all = words(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]);
     all.push("-copyts".into());
     all.extend(input(source.path, &input_options(source, order), source.limits)?);
-    let stream = format!("0:{}", source.timing.display.stream);
-    all.extend(words(["-map", &stream, "-vf", &filters(source, order)]));
+    all.extend(words(["-map", &format!("0:{}", source.timing.display.stream)]));
+    let filters = filters(source, order);
+    let file = if filters.len() > select::MOST_BYTES {
+        let file = written(&filters)?;
+        all.extend([source.build.filters_from_file().into(), file.path().into()]);
+        Some(file)
+    } else {
+        all.extend(words(["-vf", &filters]));
+        None
+    };
     all.extend(words(source.build.passthrough()));
     if let Some(most) = order.most {
         all.extend(words(["-frames:v", &most.to_string()]));
     }
     all.extend(words(["-c:v", "rawvideo", "-f", "rawvideo", "pipe:1"]));
-    Ok(all)
+    Ok((all, file))
+}
+
+fn written(filters: &str) -> Result<tempfile::NamedTempFile> {
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(filters.as_bytes())?;
+        Ok(file)
+    };
+    write().map_err(|error: std::io::Error| {
+        let text = format!("the list of wanted frames could not be written: {error}");
+        Error::caused(Kind::Internal, text, error)
+    })
 }
 
 fn input_options(source: &Source<'_>, order: &Order) -> Vec<OsString> {
@@ -126,6 +166,9 @@ fn input_options(source: &Source<'_>, order: &Order) -> Vec<OsString> {
     let mut options = words(["-noautorotate"]);
     if order.keys_only {
         options.extend(words(["-skip_frame", "nokey"]));
+    }
+    if order.short {
+        options.extend(words(["-thread_type", "slice"]));
     }
     let timing = source.timing;
     if let Some(key) = order.key.and_then(|key| timing.frame(key)) {
@@ -140,8 +183,12 @@ fn filters(source: &Source<'_>, order: &Order) -> String {
     if source.timing.counted {
         chain.push("setpts=N".to_owned());
     }
-    if let Some(select) = &order.select {
-        chain.push(format!("select='{select}'"));
+    match (&order.select, order.key) {
+        (Some(select), Some(_)) => {
+            chain.push(format!("select='{}'", select::with_landing(select)));
+        }
+        (Some(select), None) => chain.push(format!("select='{select}'")),
+        (None, _) => {}
     }
     chain.push("showinfo=checksum=0".to_owned());
     chain.push(source.timing.display.filters(source.edge, &source.build));

@@ -143,6 +143,7 @@ pub(super) fn seconds(text: Option<&str>) -> Option<f64> {
 fn nine_numbers(text: &str) -> Option<[i64; 9]> {
     let rows = text.lines().filter_map(|row| row.split_once(':'));
     let numbers = rows.flat_map(|(_, row)| row.split_whitespace());
-    let numbers: Vec<i64> = numbers.map_while(|number| number.parse().ok()).collect();
+    let numbers: Vec<i64> =
+        numbers.map_while(|number| number.parse::<i32>().ok().map(i64::from)).collect();
     numbers.try_into().ok()
 }

@@ -65,7 +65,7 @@ pub(crate) fn sample(
     receiver
 }
 
-type Frames = mpsc::Sender<Result<RawFrame>>;
+pub(super) type Frames = mpsc::Sender<Result<RawFrame>>;
 
 async fn take(
     source: Source<'_>,
@@ -73,49 +73,74 @@ async fn take(
     from: Option<f64>,
     frames: &Frames,
 ) -> Result<()> {
-    let done = plan::resume_stamp(source.timing, from);
-    let key = done.and_then(|(number, _)| source.timing.key_before(number)).filter(|&key| key > 0);
-    let after = done.map(|(_, stamp)| stamp);
+    let timing = source.timing;
+    let done = plan::resume_number(timing, from);
+    let after = done.and_then(|number| timing.stamp(number));
+    let seekable = |key: &u64| *key > 0 && !timing.counted;
+    let key = done.and_then(|number| timing.key_before(number)).filter(seekable);
     match sampling {
         Sampling::Scene(threshold) => {
             let select = Some(select::scenes(*threshold, after));
-            let key = key.filter(|_| !source.timing.counted);
-            pour(source, Order { key, select, ..Order::default() }, frames).await
+            pour(source, Order { key, select, ..Order::default() }, done, frames).await
         }
-        Sampling::Keyframes if !source.timing.counted => {
+        Sampling::Keyframes if !timing.counted => {
             let select = after.map(select::after);
-            pour(source, Order { key, select, keys_only: true, ..Order::default() }, frames).await
+            let order = Order { key, select, keys_only: true, ..Order::default() };
+            pour(source, order, done, frames).await
         }
         _ => {
-            let numbers = plan::numbers(sampling, source.timing, from).unwrap_or_default();
-            fetch(source, &numbers, frames).await
+            let numbers = plan::numbers(sampling, timing, from).unwrap_or_default();
+            fetch(source, &numbers, plan::worth_a_seek(timing), frames).await
         }
     }
 }
 
-/// All frames of a run.
-async fn pour(source: Source<'_>, order: Order, frames: &Frames) -> Result<()> {
-    let mut decoder = Decoder::start(source, &order).await?;
-    while let Some(frame) = decoder.next().await? {
-        if frames.send(Ok(frame)).await.is_err() {
-            return Ok(());
+/// All frames of a run after the number `done`; once more from the start if a seek proves wrong.
+async fn pour(
+    source: Source<'_>,
+    order: Order,
+    mut done: Option<u64>,
+    frames: &Frames,
+) -> Result<()> {
+    let starts = order.key.map(Some).into_iter().chain([None]);
+    for key in starts {
+        let mut decoder = Decoder::start(source, &Order { key, ..order.clone() }).await?;
+        let mut landed = false;
+        let mut whole = true;
+        while let Some(frame) = decoder.next().await? {
+            let late = !landed && done.is_none_or(|done| frame.number > done);
+            landed = true;
+            if key.is_some() && (decoder.complained || late) {
+                whole = false;
+                break;
+            }
+            if done.is_some_and(|done| frame.number <= done) {
+                continue;
+            }
+            done = Some(frame.number);
+            if frames.send(Ok(frame)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if whole {
+            return decoder.finish().await.map(|_| ());
         }
     }
-    decoder.finish().await.map(|_| ())
+    Ok(())
 }
 
 /// The frames of these numbers, through seeks where that is quicker; and without any from the
 /// moment on when one proves wrong.
-async fn fetch(source: Source<'_>, numbers: &[u64], frames: &Frames) -> Result<()> {
+async fn fetch(source: Source<'_>, numbers: &[u64], far: u64, frames: &Frames) -> Result<()> {
     let mut next = 0;
-    for run in plan::runs(numbers, source.timing, true) {
+    for run in plan::runs(numbers, source.timing, Some(far)) {
         let (sent, whole) = fetch_run(source, &run, frames).await?;
         next += sent;
         if !whole {
             break;
         }
     }
-    for run in plan::runs(numbers.get(next..).unwrap_or_default(), source.timing, false) {
+    for run in plan::runs(numbers.get(next..).unwrap_or_default(), source.timing, None) {
         fetch_run(source, &run, frames).await?;
     }
     Ok(())
@@ -123,16 +148,22 @@ async fn fetch(source: Source<'_>, numbers: &[u64], frames: &Frames) -> Result<(
 
 /// Sends a run's frames; tells how many of its numbers are settled, and whether all are.
 ///
-/// After a seek, nothing is sent that the decoder complained about or that is not in turn: the
-/// keyframe mark was wrong or the seek landed late.
-async fn fetch_run(source: Source<'_>, run: &Run, frames: &Frames) -> Result<(usize, bool)> {
+/// After a seek, nothing is sent that the decoder complained about, and nothing may be missing:
+/// else the keyframe mark was wrong or the seek landed late.
+pub(super) async fn fetch_run(
+    source: Source<'_>,
+    run: &Run,
+    frames: &Frames,
+) -> Result<(usize, bool)> {
     let stamps: Vec<i64> =
         run.numbers.iter().filter_map(|&number| source.timing.stamp(number)).collect();
     let order = Order {
         key: run.key,
         select: Some(select::these(&stamps)),
-        most: Some(stamps.len()),
-        ..Order::default()
+        // One more, for where a seek landed.
+        most: Some(stamps.len() + usize::from(run.key.is_some())),
+        keys_only: false,
+        short: run.is_short(),
     };
     let mut decoder = Decoder::start(source, &order).await?;
     let mut settled = 0;
@@ -141,13 +172,12 @@ async fn fetch_run(source: Source<'_>, run: &Run, frames: &Frames) -> Result<(us
             decoder.finish().await?;
             break;
         };
-        let in_turn = frame.number == wanted;
-        if run.key.is_some() && (decoder.complained || !in_turn) {
+        if run.key.is_some() && (decoder.complained || frame.number > wanted) {
             return Ok((settled, false));
         }
         settled = run.numbers.partition_point(|&number| number <= frame.number);
-        if run.numbers.binary_search(&frame.number).is_ok() && frames.send(Ok(frame)).await.is_err()
-        {
+        let is_wanted = run.numbers.binary_search(&frame.number).is_ok();
+        if is_wanted && frames.send(Ok(frame)).await.is_err() {
             return Ok((settled, true));
         }
     }
@@ -173,9 +203,23 @@ pub(crate) async fn decode_numbers(
     }
     let build = Build::installed().await?;
     let source = Source { path, timing, edge, limits, build };
+    let frames = gather(source, numbers, plan::worth_a_seek(timing)).await?;
+    let missing = numbers.iter().find(|&&number| frames.iter().all(|frame| frame.number != number));
+    match missing {
+        None => Ok(frames),
+        Some(number) => {
+            let file = super::child::name(path);
+            let text = format!("{file}: frame {number} cannot be decoded; the file is damaged");
+            Err(Error::new(Kind::Unsupported, text))
+        }
+    }
+}
+
+/// The frames of these numbers that can be decoded; one more than `far` frames on is sought.
+pub(super) async fn gather(source: Source<'_>, numbers: &[u64], far: u64) -> Result<Vec<RawFrame>> {
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let work = async {
-        let result = fetch(source, numbers, &sender).await;
+        let result = fetch(source, numbers, far, &sender).await;
         drop(sender);
         result
     };
@@ -188,14 +232,5 @@ pub(crate) async fn decode_numbers(
     };
     let (worked, frames) = tokio::join!(work, gather);
     worked?;
-    let frames = frames?;
-    let missing = numbers.iter().find(|&&number| frames.iter().all(|frame| frame.number != number));
-    match missing {
-        None => Ok(frames),
-        Some(number) => {
-            let file = super::child::name(path);
-            let text = format!("{file}: frame {number} cannot be decoded; the file is damaged");
-            Err(Error::new(Kind::Unsupported, text))
-        }
-    }
+    frames
 }

@@ -140,7 +140,7 @@ fn by_packets(stream: &Stream, packets: &[Packet]) -> Option<(Vec<FrameTime>, i6
         return None;
     }
     let last = shown().max_by_key(|packet| packet.pts)?;
-    let end = last.pts? + usual_step(&frames, last.duration);
+    let end = last.pts?.saturating_add(usual_step(&frames, last.duration));
     Some((frames, end))
 }
 
@@ -150,7 +150,7 @@ fn usual_step(frames: &[FrameTime], told: i64) -> i64 {
         return told;
     }
     let pairs = frames.iter().zip(frames.iter().skip(1));
-    let mut steps: Vec<i64> = pairs.map(|(a, b)| b.pts - a.pts).collect();
+    let mut steps: Vec<i64> = pairs.map(|(a, b)| b.pts.saturating_sub(a.pts)).collect();
     steps.sort_unstable();
     steps.get(steps.len() / 2).copied().unwrap_or(1).max(1)
 }

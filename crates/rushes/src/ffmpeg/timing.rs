@@ -88,3 +88,67 @@ impl Timing {
         Some(key as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn timing(pts: impl IntoIterator<Item = i64>, end: i64) -> Timing {
+        Timing {
+            time_base: (1, 90_000),
+            frames: pts.into_iter().map(|pts| FrameTime { pts, key: pts % 2 == 0 }).collect(),
+            end,
+            estimated: false,
+            counted: false,
+            display: Display::default(),
+        }
+    }
+
+    proptest! {
+        /// Against the definition: walk all frames.
+        #[test]
+        fn the_frame_on_screen_is_the_last_that_started(
+            pts in prop::collection::btree_set(-900_000_i64..900_000, 1..60),
+            stays in 1_i64..90_000,
+            at in -1_000_000_i64..1_000_000,
+        ) {
+            let end = pts.last().unwrap() + stays;
+            let timing = timing(pts.iter().copied(), end);
+            let seconds = timing.seconds(at);
+            let expected = (at < end).then(|| {
+                pts.iter().filter(|&&start| start <= at).count().saturating_sub(1)
+            });
+            prop_assert_eq!(timing.on_screen_at(seconds), expected);
+            // As printed by ffprobe, to the microsecond.
+            let printed: f64 = format!("{seconds:.6}").parse().unwrap();
+            prop_assert_eq!(timing.on_screen_at(printed), expected);
+        }
+
+        #[test]
+        fn a_frame_is_found_by_its_stamp(
+            pts in prop::collection::btree_set(any::<i64>(), 1..60),
+            counted in any::<bool>(),
+        ) {
+            let timing = Timing { counted, ..timing(pts.iter().copied(), i64::MAX) };
+            for number in 0..pts.len() as u64 {
+                let stamp = timing.stamp(number).unwrap();
+                prop_assert_eq!(timing.number_of(stamp), Some(number));
+            }
+            prop_assert_eq!(timing.stamp(pts.len() as u64), None);
+        }
+    }
+
+    #[test]
+    fn decoding_begins_at_the_keyframe_before() {
+        let timing = timing([1, 2, 3, 5, 6], 7);
+        let keys: Vec<_> = (0..6).map(|number| timing.key_before(number)).collect();
+        assert_eq!(keys, [None, Some(1), Some(1), Some(1), Some(4), Some(4)]);
+    }
+
+    #[test]
+    fn nothing_is_on_screen_in_a_video_without_frames() {
+        assert_eq!(timing([], 10).on_screen_at(0.0), None);
+    }
+}

@@ -144,3 +144,84 @@ fn take(rest: &mut &[u8]) -> Option<u128> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn display()(
+            stream in 0_u32..9,
+            coded in (any::<u32>(), any::<u32>()),
+            aspect in (any::<u32>(), any::<u32>()),
+            turn in 0_u64..8,
+            curve in 0_u64..3,
+            known in any::<(bool, bool)>(),
+        ) -> Display {
+            let (turn, curve) = (Turn::from_code(turn).unwrap(), Curve::from_code(curve).unwrap());
+            let (matrix_known, primaries_known) = known;
+            Display { stream, coded, aspect, turn, curve, matrix_known, primaries_known }
+        }
+    }
+
+    prop_compose! {
+        fn timing()(
+            time_base in (1_u32.., 1_u32..),
+            frames in prop::collection::btree_map(any::<i64>(), any::<bool>(), 0..200),
+            end in any::<i64>(),
+            flags in any::<(bool, bool)>(),
+            display in display(),
+        ) -> Timing {
+            let frames = frames.into_iter().map(|(pts, key)| FrameTime { pts, key }).collect();
+            Timing { time_base, frames, end, estimated: flags.0, counted: flags.1, display }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stored_is_what_is_read(timing in timing()) {
+            prop_assert_eq!(Timing::from_bytes(&timing.to_bytes()).unwrap(), timing);
+        }
+
+        #[test]
+        fn any_flipped_bit_is_noticed(timing in timing(), place in any::<prop::sample::Index>()) {
+            let mut bytes = timing.to_bytes();
+            let bit = place.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(Timing::from_bytes(&bytes).is_err());
+        }
+
+        #[test]
+        fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(Timing::from_bytes(&bytes).is_err());
+        }
+
+        #[test]
+        fn garbage_with_a_good_checksum_does_no_harm(
+            tail in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut bytes = [MARK.as_slice(), &[VERSION], &tail].concat();
+            bytes.extend_from_slice(&blake3::hash(&bytes).as_bytes()[..CHECK]);
+            if let Ok(timing) = Timing::from_bytes(&bytes) {
+                prop_assert!(timing.frames.is_sorted_by(|a, b| a.pts < b.pts));
+                let _ = (timing.duration(), timing.display.fit(64), timing.on_screen_at(1.0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_rate_takes_a_byte_a_frame() {
+        let frames = (0..100_000).map(|n| FrameTime { pts: n * 512, key: n % 250 == 0 }).collect();
+        let timing = Timing {
+            time_base: (1, 12_800),
+            frames,
+            end: 51_200_000,
+            estimated: false,
+            counted: false,
+            display: Display::default(),
+        };
+        assert!(timing.to_bytes().len() < 100_100);
+    }
+}

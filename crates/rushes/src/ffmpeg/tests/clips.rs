@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, Result};
-use crate::ffmpeg::{Limits, Probe, RawFrame, decode_numbers, probe, sample};
+use crate::ffmpeg::build::Build;
+use crate::ffmpeg::decode::Source;
+use crate::ffmpeg::{Limits, Probe, RawFrame, frames, plan, probe, sample};
 use crate::ingest::Sampling;
 
 /// A folder that goes with the test.
@@ -96,16 +98,25 @@ pub(super) async fn in_sequence(path: &Path, found: &Probe) -> Vec<RawFrame> {
     sampled(path, found, all, 4096, None).await.unwrap()
 }
 
-/// Asserts that each frame fetched alone is the one of sequential decoding.
-pub(super) async fn assert_random_is_sequential(path: &Path, numbers: &[u64]) {
+/// Asserts that each frame fetched alone, by a seek wherever one is possible, is the one of
+/// sequential decoding; tells how many seeks held, so that nothing had to be decoded from the start.
+pub(super) async fn random_is_sequential(path: &Path, numbers: &[u64]) -> usize {
     let found = probed(path).await;
     let all = in_sequence(path, &found).await;
     assert_eq!(all.len(), found.timing.frames.len());
+    let (build, limits) = (Build::installed().await.unwrap(), Limits::default());
+    let source = Source { path, timing: &found.timing, edge: 4096, limits: &limits, build };
+    let mut held = 0;
     for &number in numbers {
-        let one =
-            decode_numbers(path, &found.timing, &[number], 4096, &Limits::default()).await.unwrap();
+        let one = frames::gather(source, &[number], 0).await.unwrap();
         let (one, same) = (&one[0], &all[usize::try_from(number).unwrap()]);
         assert_eq!((one.number, one.at), (number, same.at));
         assert!(one.picture == same.picture, "frame {number} differs");
+        for run in plan::runs(&[number], &found.timing, Some(0)) {
+            let (sender, _receiver) = tokio::sync::mpsc::channel(4);
+            let (_, whole) = frames::fetch_run(source, &run, &sender).await.unwrap();
+            held += usize::from(run.key.is_some() && whole);
+        }
     }
+    held
 }

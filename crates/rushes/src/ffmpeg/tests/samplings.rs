@@ -1,7 +1,7 @@
 //! Which frames a sampling takes, and that a resumed run takes the rest of them.
 
 use super::clips::{Clips, probed, sampled};
-use crate::ffmpeg::{RawFrame, plan, select};
+use crate::ffmpeg::{RawFrame, select};
 use crate::ingest::Sampling;
 
 fn numbers(frames: &[RawFrame]) -> Vec<u64> {
@@ -52,19 +52,15 @@ async fn keyframes_are_marked() {
 }
 
 #[tokio::test]
-async fn a_long_list_takes_several_children() {
+async fn a_list_too_long_for_the_command_line_goes_by_a_file() {
     let clips = Clips::new();
-    let seconds = (select::MOST + 200) as f64 / 100.0;
-    let path = clips.make(
-        "long.mp4",
-        &format!(
-            "-f lavfi -i color=s=16x16:r=100:d={seconds} -c:v libx264 -preset ultrafast -g 50"
-        ),
-    );
+    let words = "-f lavfi -i color=s=16x16:r=200:d=15 -c:v libx264 -preset ultrafast -g 50";
+    let path = clips.make("long.mp4", words);
     let found = probed(&path).await;
-    let all: Vec<u64> = (0..found.timing.frames.len() as u64).collect();
-    assert!(plan::runs(&all, &found.timing, true).len() > 1);
-    let frames = sampled(&path, &found, Sampling::Every(0.01), 64, None).await.unwrap();
+    let all: Vec<u64> = (0..3000).collect();
+    let stamps: Vec<i64> = found.timing.frames.iter().map(|frame| frame.pts).collect();
+    assert!(select::these(&stamps).len() > select::MOST_BYTES);
+    let frames = sampled(&path, &found, Sampling::Every(0.005), 64, None).await.unwrap();
     assert_eq!(numbers(&frames), all);
 }
 
