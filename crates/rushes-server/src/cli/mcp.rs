@@ -17,6 +17,7 @@ pub(crate) struct Mcp {}
 impl Mcp {
     pub(super) async fn run(self, globals: &Globals) -> Result<ExitCode> {
         let engine = globals.open().await?;
+        engine.warm();
         mcp::over_stdio(engine.clone()).await?;
         engine.close().await?;
         Ok(ExitCode::SUCCESS)

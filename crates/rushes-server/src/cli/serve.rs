@@ -39,6 +39,7 @@ impl Serve {
             Error::caused(ErrorKind::Invalid, why, error)
         })?;
         announce(&listener, out)?;
+        engine.warm();
         let limits = Limits { upload: engine.settings().upload, ..self.limits() };
         let app = App::new(engine.clone(), limits);
         serve(listener, app).await?;

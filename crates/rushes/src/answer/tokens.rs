@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tiktoken_rs::CoreBPE;
 
+use crate::engine::Rushes;
+
 /// How text is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
@@ -35,6 +37,14 @@ impl Tokenizer {
             Self::O200kBase => tiktoken_rs::o200k_base_singleton(),
             Self::Cl100kBase => tiktoken_rs::cl100k_base_singleton(),
         }
+    }
+}
+
+impl Rushes {
+    /// Builds beside the caller what the first context would otherwise wait for: the tables of the
+    /// usual tokenizer. For processes that stay; it ends by itself within a second.
+    pub fn warm(&self) {
+        tokio::task::spawn_blocking(|| Tokenizer::default().tables());
     }
 }
 
