@@ -1,6 +1,7 @@
 //! Runs a load in a task of its own and lands its flight, whatever happens to the loader.
 
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -141,9 +142,8 @@ impl Landing {
     }
 
     fn entry(&self, loaded: Loaded) -> Entry {
-        let settings = &self.namespace.settings;
-        let default = if loaded.bytes.is_some() { settings.ttl } else { settings.absent_ttl };
-        let ttl = loaded.ttl.or(default);
+        let random = RandomState::new().hash_one(self.began);
+        let ttl = self.namespace.settings.time(loaded.ttl, loaded.bytes.is_none(), random);
         let expires = ttl.map(|ttl| self.shared.clock.wall().saturating_add(millis(ttl)));
         Entry { bytes: loaded.bytes, expires }
     }

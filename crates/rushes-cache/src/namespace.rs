@@ -10,18 +10,39 @@ use crate::stats::{Counters, NamespaceStats};
 use crate::tier::memory::Memory;
 
 /// How long a namespace's values may be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// How long a value may be served where its loader does not say; `None`: until invalidated
-    /// or evicted.
+    /// or evicted. Times are kept to 10 ms, never exceeded.
     pub ttl: Option<Duration>,
     /// How long "known not to exist" may be served where its loader does not say.
     pub absent_ttl: Option<Duration>,
+    /// By how much of it, from 0 to 1, each of these times is shortened at most, at random: values
+    /// that were loaded together are not all missed together.
+    pub jitter: f64,
+}
+
+impl Settings {
+    /// How long an entry may be served, by what its loader said and a random number.
+    pub(crate) fn time(
+        &self,
+        said: Option<Duration>,
+        absent: bool,
+        random: u64,
+    ) -> Option<Duration> {
+        if said.is_some() {
+            return said;
+        }
+        let ttl = if absent { self.absent_ttl } else { self.ttl }?;
+        let share = self.jitter.clamp(0.0, 1.0) * (random as f64 / u64::MAX as f64);
+        let shortened = Duration::try_from_secs_f64(ttl.as_secs_f64() * (1.0 - share));
+        Some(shortened.map_or(ttl, |shortened| shortened.min(ttl)))
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ttl: None, absent_ttl: Some(Duration::from_secs(30)) }
+        Self { ttl: None, absent_ttl: Some(Duration::from_secs(30)), jitter: 0.05 }
     }
 }
 
@@ -91,5 +112,22 @@ impl Namespaces {
             })
         });
         Arc::clone(namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_shortens_a_setting_and_leaves_alone_what_a_loader_said() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let settings = Settings { ttl: Some(minute), absent_ttl: Some(second), jitter: 0.5 };
+        assert_eq!(settings.time(None, false, 0), Some(minute));
+        assert_eq!(settings.time(None, false, u64::MAX), Some(minute / 2));
+        assert_eq!(settings.time(None, true, u64::MAX), Some(second / 2));
+        assert_eq!(settings.time(Some(second), false, u64::MAX), Some(second));
+        let wild = Settings { jitter: f64::NAN, ttl: Some(Duration::MAX), ..settings };
+        assert_eq!(wild.time(None, false, 7), Some(Duration::MAX));
     }
 }

@@ -259,7 +259,7 @@ async fn a_load_cut_off_by_the_end_of_its_runtime_frees_its_key() {
 #[tokio::test]
 async fn absent_empty_and_missing_are_different() {
     let clock = Clock::manual();
-    let settings = Settings { absent_ttl: Some(Duration::from_secs(5)), ..Settings::default() };
+    let settings = Settings { absent_ttl: Some(Duration::from_secs(5)), ttl: None, jitter: 0.0 };
     let builder = Cache::builder().memory(1 << 20).clock(clock.clone());
     let cache = builder.namespace("captions", settings).build();
     let load = || async { Ok(Loaded::default()) };
@@ -289,7 +289,7 @@ async fn absence_is_invalidated_like_a_value() {
 #[tokio::test]
 async fn an_entry_past_its_time_is_never_served() {
     let clock = Clock::manual();
-    let settings = Settings { ttl: Some(Duration::from_secs(60)), ..Settings::default() };
+    let settings = Settings { ttl: Some(Duration::from_secs(60)), absent_ttl: None, jitter: 0.0 };
     let builder = Cache::builder().memory(1 << 20).clock(clock.clone());
     let cache = builder.namespace("captions", settings).build();
     let short = || async { Ok(Loaded { ttl: Some(Duration::from_millis(1)), ..loaded("short") }) };

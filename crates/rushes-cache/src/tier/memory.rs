@@ -14,8 +14,9 @@ use crate::stats::{MemoryStats, count};
 use crate::value::Stored;
 
 /// Bytes an entry takes beside its key, its value and what that decodes to: its record, its slot
-/// in the map with the share of ghosts and spare slots, and the allocator's rounding.
-pub(crate) const OVERHEAD: u64 = 256;
+/// in the map with the share of ghosts and spare slots, and the allocator's rounding. Measured with
+/// a counting allocator: 311 bytes at 100,000 entries of three scopes.
+pub(crate) const OVERHEAD: u64 = 320;
 
 /// What a value is taken to weigh when the map is first sized; it grows as needed.
 const TYPICAL_ENTRY: u64 = 4 * 1024;

@@ -171,6 +171,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
         /// However often the log is rewritten and reopened, no record comes back to life; and
         /// while scopes are few, none is dropped needlessly.
         #[test]
