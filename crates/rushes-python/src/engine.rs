@@ -34,6 +34,7 @@ impl Library {
 }
 
 #[pymethods]
+#[allow(clippy::needless_pass_by_value, reason = "Python hands arguments over by value")]
 impl Library {
     /// Opens the library in this folder, making it if it is not there; settings as by environment.
     #[new]

@@ -33,7 +33,6 @@ mod builder;
 pub mod config;
 mod engine;
 mod error;
-#[allow(dead_code, unused_imports)]
 mod ffmpeg;
 pub mod import;
 pub mod ingest;

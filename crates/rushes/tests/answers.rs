@@ -1,6 +1,8 @@
 //! What an agent asks for, of a real library: a clip made by ffmpeg, taken in, with entries written
 //! by another handle of the same database, as another process would.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

@@ -1,6 +1,8 @@
 //! What a library promises to those who write and read it at once: nothing stale, nothing half
 //! done, nothing twice, nothing left behind.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

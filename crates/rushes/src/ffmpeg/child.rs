@@ -141,13 +141,6 @@ impl Child {
         Err(self.failed(status, &complaints))
     }
 
-    /// Stops it now; what it complained of until then.
-    pub(super) async fn stop(mut self) -> Complaints {
-        let _ = self.process.start_kill();
-        let said = timeout(Duration::from_secs(5), &mut self.complaints).await;
-        said.ok().and_then(std::result::Result::ok).unwrap_or_default()
-    }
-
     /// What a read gave within the time allowed.
     fn heard<T>(
         &self,

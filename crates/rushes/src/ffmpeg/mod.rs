@@ -43,6 +43,7 @@ mod tools;
 mod tests;
 
 pub(crate) use clip::{CutClip, cut};
+#[cfg(test)]
 pub(crate) use display::Display;
 pub(crate) use frames::{RawFrame, decode_numbers, sample};
 pub(crate) use limits::Limits;

@@ -21,12 +21,6 @@ const TEXT: [&str; 10] =
 /// What was found in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
-    /// Displayed width in square pixels, after rotation.
-    pub(crate) width: u32,
-    /// Displayed height, after rotation.
-    pub(crate) height: u32,
-    /// Start of the first audio stream in seconds, if there is one.
-    pub(crate) audio_start: Option<f64>,
     /// First frame's timestamp, seconds.
     pub(crate) start: f64,
     /// From the first frame to the end of the last, seconds.
@@ -103,13 +97,8 @@ fn no_video(streams: &[Stream]) -> &'static str {
 }
 
 fn found(described: &Described, stream: &Stream, timing: Timing, build: &Build) -> Probe {
-    let (width, height) = timing.display.size();
-    let audio = described.streams.iter().find(|stream| stream.codec_type == "audio");
     let first = timing.frames.first().map_or(0, |frame| frame.pts);
     Probe {
-        width,
-        height,
-        audio_start: audio.and_then(|audio| seconds(audio.start_time.as_deref())),
         start: timing.seconds(first),
         duration: timing.duration(),
         chapters: described.chapters.iter().filter_map(chapter).collect(),

@@ -51,7 +51,7 @@ async fn rotation_by_display_matrix_is_applied() {
         turn_track(&mut patched, degrees);
         let path = clips.write(&format!("{degrees}.mp4"), &patched);
         let found = probed(&path).await;
-        assert_eq!((found.width, found.height), size, "{degrees}");
+        assert_eq!(found.timing.display.size(), size, "{degrees}");
         assert_eq!(found.facts["rotation"], degrees);
         let picture = &in_sequence(&path, &found).await[0].picture;
         assert_eq!((picture.width, picture.height), size, "{degrees}");
@@ -99,7 +99,7 @@ async fn rotation_by_tag_is_applied() {
         bytes[name] = b'R';
         let path = clips.write(&format!("{degrees}.mkv"), &bytes);
         let found = probed(&path).await;
-        assert_eq!((found.width, found.height), (48, 64));
+        assert_eq!(found.timing.display.size(), (48, 64));
         assert_eq!(bright_corner(&in_sequence(&path, &found).await[0].picture), corner);
     }
 }
@@ -109,7 +109,7 @@ async fn oblong_pixels_become_square() {
     let clips = Clips::new();
     let path = clips.h264("wide.mp4", 10, 0.3, "-vf setsar=4/3");
     let found = probed(&path).await;
-    assert_eq!((found.width, found.height), (85, 48));
+    assert_eq!(found.timing.display.size(), (85, 48));
     assert_eq!(found.facts["pixel_aspect"], "4:3");
     let picture = &in_sequence(&path, &found).await[0].picture;
     assert_eq!((picture.width, picture.height), (85, 48));

@@ -166,10 +166,10 @@ async fn sound_that_starts_later_is_told() {
         "-f lavfi -i testsrc2=s=64x48:r=10:d=3 -itsoffset 1.5 -f lavfi -i sine=d=1 \
          -c:v libx264 -preset ultrafast -c:a aac",
     );
-    let start = probed(&path).await.audio_start.unwrap();
+    let start = probed(&path).await.facts["audio_start"].as_f64().unwrap();
     assert!((start - 1.5).abs() < 0.05, "{start}");
     let silent = clips.h264("silent.mp4", 10, 0.3, "");
-    assert_eq!(probed(&silent).await.audio_start, None);
+    assert_eq!(probed(&silent).await.facts.get("audio_start"), None);
 }
 
 #[tokio::test]
