@@ -19,7 +19,7 @@ def binary() -> Path:
     return Path(os.environ.get("RUSHES_BIN", ROOT / "target" / "debug" / "rushes")).resolve()
 
 
-def until(condition, what: str, patience: float = 20.0):
+def until(condition, what: str, patience: float = 45.0):
     """Waits for a condition to hold and answers what it gave; fails after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
@@ -84,7 +84,7 @@ class Server:
         told = self.process.stdout.readline()
         assert told, f"the server did not start: {log.read_text()}"
         self.url = json.loads(told)["listening"]
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=90)
 
     def get(self, path: str, **query):
         """The JSON of a GET that must succeed."""
@@ -96,7 +96,7 @@ class Server:
         """Ends the server as an operator does; it must go in peace and with a clean log."""
         self.http.close()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0
+        assert self.process.wait(45) == 0
         told = self.log.read_text(errors="replace")
         assert "panicked" not in told and "ERROR" not in told, told
 

@@ -136,6 +136,6 @@ def test_an_interrupted_ingest_says_so_and_leaves_nothing_half(fresh, film):
             break
     process.send_signal(signal.SIGINT)
     process.stdout.read()
-    assert process.wait(20) == 130
+    assert process.wait(45) == 130
     for video in fresh.ask("ls")["items"]:
         assert fresh.ask("show", video["id"], "--kind", "frame")["items"] == []

@@ -45,7 +45,7 @@ class Agent:
             async with self.reach() as client:
                 return await work(client)
 
-        return asyncio.run(asyncio.wait_for(run(), 60))
+        return asyncio.run(asyncio.wait_for(run(), 120))
 
 
 @pytest.fixture(params=["stdio", "http", "http, initialized"])
@@ -59,7 +59,7 @@ def agent(request, library) -> Agent:
 
     @asynccontextmanager
     async def reach():
-        async with Client(way, mode=mode, read_timeout_seconds=30) as client:
+        async with Client(way, mode=mode, read_timeout_seconds=60) as client:
             yield client
 
     return Agent(reach)

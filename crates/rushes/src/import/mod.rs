@@ -33,13 +33,7 @@ mod words;
 mod yolo;
 
 #[cfg(test)]
-mod real_files;
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod whole_tests;
 
 pub use options::{Format, ImportOptions, Imported, Rejected};
 pub use sidecars::sidecars;

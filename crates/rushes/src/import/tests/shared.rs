@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rushes_store::{BlobHash, NewEntry, Video, VideoId};
 use serde_json::json;
 
-use super::fault::{Fault, Parsed};
-use super::options::{Format, ImportOptions};
-use super::plan::{Plan, Target};
-use super::source::Source;
+use super::super::fault::{Fault, Parsed};
+use super::super::options::{Format, ImportOptions};
+use super::super::plan::{Plan, Target};
+use super::super::source::Source;
 use crate::error::Result;
 use crate::ffmpeg::{Display, FrameTime, Timing};
 
@@ -82,4 +82,28 @@ pub(super) fn real_data() -> Option<PathBuf> {
     }
     println!("left out: no real data at {}", folder.display());
     None
+}
+
+/// Start and end of each.
+pub(super) fn spans(entries: &[NewEntry]) -> Vec<(f64, f64)> {
+    entries.iter().map(|entry| (entry.start, entry.end)).collect()
+}
+
+/// What search finds each by.
+pub(super) fn texts(entries: &[NewEntry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.text.as_deref().unwrap_or_default()).collect()
+}
+
+/// The one entry that a text holds.
+pub(super) fn only(text: &str, format: Format) -> NewEntry {
+    let mut all = entries(text, &as_format(format));
+    assert_eq!(all.len(), 1, "{text}");
+    all.remove(0)
+}
+
+/// Why a text of one record is refused.
+pub(super) fn refused(text: &str, format: Format) -> String {
+    let faults = faults(text, &as_format(format));
+    assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+    faults[0].1.clone()
 }

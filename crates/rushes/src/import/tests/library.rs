@@ -5,8 +5,8 @@ use std::path::Path;
 use rushes_store::{Entry, EntryQuery, Window};
 use tempfile::TempDir;
 
-use super::options::{Format, ImportOptions, Imported};
-use super::testing::target;
+use super::super::options::{Format, ImportOptions, Imported};
+use super::shared::target;
 use crate::config::Settings;
 use crate::engine::Rushes;
 use crate::error::{Kind, Result};

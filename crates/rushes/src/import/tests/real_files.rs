@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rushes_store::NewEntry;
 
-use super::options::ImportOptions;
-use super::plan::Plan;
-use super::source::Source;
-use super::testing::{real_data, target};
+use super::super::options::ImportOptions;
+use super::super::plan::Plan;
+use super::super::source::Source;
+use super::shared::{real_data, target};
 
 /// The folders with files to import.
 const FOLDERS: [&str; 9] = [
