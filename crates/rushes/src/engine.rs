@@ -110,11 +110,6 @@ impl Rushes {
         }))
     }
 
-    /// Problems that an integrity check of the database found, one a line; empty when sound.
-    pub async fn check(&self) -> Result<Vec<String>> {
-        Ok(self.inner.store.check().await?)
-    }
-
     /// What images are priced for: the built-in model families with the settings' changes.
     pub(crate) fn families(&self) -> &[ModelFamily] {
         &self.inner.settings.families

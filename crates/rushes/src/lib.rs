@@ -30,6 +30,7 @@
 
 pub mod answer;
 mod builder;
+mod check;
 pub mod config;
 mod engine;
 mod error;

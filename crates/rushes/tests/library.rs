@@ -251,3 +251,50 @@ async fn a_video_that_is_being_written_is_busy_and_not_hurt() {
     slow.await.unwrap().unwrap();
     rushes.remove(&video).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_pictures_are_told_and_another_ingest_mends_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let rushes = open(folder.path()).await;
+    let path = clip(folder.path(), 3);
+    let ingest = || rushes.ingest(Source::File(path.clone()), IngestOptions::default(), None);
+    ingest().await.unwrap();
+    assert_eq!(rushes.check().await.unwrap(), Vec::<String>::new());
+    let whole = files(folder.path());
+    for (file, damage) in whole.iter().zip([true, false].into_iter().cycle()) {
+        match damage {
+            true => std::fs::write(file, "corrupt").unwrap(),
+            false => std::fs::remove_file(file).unwrap(),
+        }
+    }
+    let problems = rushes.check().await.unwrap();
+    assert!(problems.len() == 1 && problems[0].contains("ingest it again"), "{problems:?}");
+    assert!(!ingest().await.unwrap().unchanged);
+    assert_eq!(rushes.check().await.unwrap(), Vec::<String>::new());
+    let mut mended = files(folder.path());
+    let mut whole = whole;
+    mended.sort();
+    whole.sort();
+    assert_eq!(mended, whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_bytes_under_another_name_keep_the_first_and_answer_to_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let rushes = open(folder.path()).await;
+    let path = clip(folder.path(), 1);
+    let copy = folder.path().join("copy.mkv");
+    std::fs::copy(&path, &copy).unwrap();
+    let first =
+        rushes.ingest(Source::File(path.clone()), IngestOptions::default(), None).await.unwrap();
+    let again =
+        rushes.ingest(Source::File(copy.clone()), IngestOptions::default(), None).await.unwrap();
+    assert!(again.unchanged);
+    let video = rushes.video("copy.mkv").await.unwrap();
+    assert_eq!((video.id.as_str(), video.name.as_str()), (first.video.as_str(), "clip.mkv"));
+    assert_eq!(rushes.media("clip.mkv").await.unwrap(), path.canonicalize().unwrap());
+    // Once the first file is gone, the other one takes its place.
+    std::fs::remove_file(&path).unwrap();
+    rushes.ingest(Source::File(copy.clone()), IngestOptions::default(), None).await.unwrap();
+    assert_eq!(rushes.media("clip.mkv").await.unwrap(), copy.canonicalize().unwrap());
+}

@@ -107,6 +107,11 @@ impl Rushes {
         let known = watch.note(self.known(&video.id).await?);
         let window = ask.window.unwrap_or(Window::ALL);
         let (entries, unread) = self.surroundings(&video, &known, &ask, &mut watch).await?;
+        let end = video.start + video.duration;
+        if window.from >= end && entries.iter().all(|part| part.is_empty()) {
+            let message = format!("{:?} ends at {end:.3} s: there is nothing after it", video.name);
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
         let (from, to) = shown(&video, window);
         let heading = heading(&video, (from, to), &ask, &known, &entries);
         let packed = ask.pack(entries, heading, (from, to)).await?;

@@ -43,6 +43,12 @@ impl Complaints {
         self.lines.push_back(line.to_owned());
     }
 
+    /// Whether the container ended before it said that it would.
+    pub(super) fn cut_short(&self) -> bool {
+        let marks = ["partial file", "ended prematurely"];
+        self.lines.iter().any(|line| marks.iter().any(|mark| line.contains(mark)))
+    }
+
     /// The line that tells most, in one sentence and without folders.
     pub(super) fn reason(&self, file: &str) -> String {
         let texts = || self.lines.iter().map(|line| plain(line, file));

@@ -28,8 +28,13 @@ pub(super) fn bind(command: &mut tokio::process::Command, limits: &Limits) {
     }
 }
 
+/// Lowers a limit to `value`; one that is lower already stays, since it may not be raised.
 fn limit(resource: libc::__rlimit_resource_t, value: u64) -> std::io::Result<()> {
-    let both = libc::rlimit { rlim_cur: value, rlim_max: value };
+    let mut both = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `both` outlives the call, which only writes it.
+    done(unsafe { libc::getrlimit(resource, &raw mut both) })?;
+    both.rlim_cur = value.min(both.rlim_max);
+    both.rlim_max = both.rlim_cur;
     // SAFETY: `both` outlives the call, which only reads it.
     done(unsafe { libc::setrlimit(resource, &raw const both) })
 }

@@ -16,15 +16,21 @@ const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpe
 /// Arguments up to and with the input: nothing but this file is opened, only known containers,
 /// and no frame greater than allowed is decoded. `before` are further options of the input.
 pub(super) fn input(path: &Path, before: &[OsString], limits: &Limits) -> Result<Vec<OsString>> {
+    let mut all = words(["-max_pixels", &limits.pixels.to_string()]);
+    all.extend(described_input(path, before)?);
+    Ok(all)
+}
+
+/// The same for a look at the file's headers: it decodes next to nothing and is to tell the size
+/// of frames that are too great.
+pub(super) fn described_input(path: &Path, before: &[OsString]) -> Result<Vec<OsString>> {
     let absolute = std::path::absolute(path).map_err(|error| {
         Error::caused(Kind::Invalid, format!("{}: not a path: {error}", name(path)), error)
     })?;
     // The prefix keeps names like `-y`, `http:...` and `%d` from meaning anything.
     let mut url = OsString::from("file:");
     url.push(absolute);
-    let pixels = limits.pixels.to_string();
     let mut all = words(["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS]);
-    all.extend(words(["-max_pixels", &pixels]));
     all.extend_from_slice(before);
     all.extend([OsString::from("-i"), url]);
     Ok(all)

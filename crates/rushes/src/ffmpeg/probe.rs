@@ -5,7 +5,7 @@ use std::path::Path;
 use super::build::Build;
 use super::child::{Child, Program, name};
 use super::described::{Described, Stream, chosen, seconds, tag};
-use super::input::{check, input, words};
+use super::input::{check, described_input, words};
 use super::limits::Limits;
 use super::timing::Timing;
 use super::{facts, scan};
@@ -43,7 +43,8 @@ pub(crate) struct Probe {
 /// when it is not a video.
 pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
     check(path)?;
-    let described = describe(path, limits).await?;
+    // Which ffmpeg is installed takes as long to find out as what the file holds.
+    let (described, build) = tokio::try_join!(describe(path, limits), Build::installed())?;
     let Some(stream) = chosen(&described.streams) else {
         return Err(refused(path, no_video(&described.streams)));
     };
@@ -60,14 +61,13 @@ pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
     if timing.frames.is_empty() {
         return Err(refused(path, "it holds no frame that can be shown"));
     }
-    let build = Build::installed().await?;
     Ok(found(&described, stream, timing, &build))
 }
 
 async fn describe(path: &Path, limits: &Limits) -> Result<Described> {
     let mut arguments = words(["-hide_banner", "-loglevel", "level+error", "-of", "json"]);
     arguments.extend(words(["-show_format", "-show_streams", "-show_chapters"]));
-    arguments.extend(input(path, &[], limits)?);
+    arguments.extend(described_input(path, &[])?);
     let mut child = Child::start(Program::Ffprobe, arguments, path, limits).await?;
     let text = child.all(MOST_DESCRIPTION).await?;
     child.finish().await.map_err(|error| match error.kind() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::child::{Child, Program, name};
+use super::complaints::Complaints;
 use super::described::Stream;
 use super::input::{input, words};
 use super::limits::Limits;
@@ -71,7 +72,7 @@ pub(super) async fn scan(path: &Path, stream: &Stream, limits: &Limits) -> Resul
         counted: false,
         display: stream.display(),
     };
-    let packets = packets(path, stream.index, limits).await?;
+    let packets = packets(path, stream, limits).await?;
     let without_pts = packets.iter().any(|packet| packet.pts.is_none());
     let timing = match by_packets(stream, &packets) {
         Some((frames, end)) => Timing { frames, end, ..empty },
@@ -99,10 +100,15 @@ pub(super) async fn extent(
     Ok((from <= to).then_some((from, to)))
 }
 
-async fn packets(path: &Path, stream: u32, limits: &Limits) -> Result<Vec<Packet>> {
+/// All packets of the stream.
+///
+/// # Errors
+/// `Unsupported` when the file breaks off: its container says so, or counts more frames than are
+/// there. What was cut away would be missing without a sign.
+async fn packets(path: &Path, stream: &Stream, limits: &Limits) -> Result<Vec<Packet>> {
     let mut packets = Vec::new();
     let entries = "packet=pts,dts,duration,flags";
-    list(path, &[], entries, stream, limits, |fields| {
+    let complaints = list(path, &[], entries, stream.index, limits, |fields| {
         packets.push(Packet {
             pts: fields.number("pts"),
             dts: fields.number("dts"),
@@ -113,6 +119,17 @@ async fn packets(path: &Path, stream: u32, limits: &Limits) -> Result<Vec<Packet
         packets.len()
     })
     .await?;
+    let counted: Option<usize> = stream.nb_frames.as_deref().and_then(|text| text.parse().ok());
+    // Some writers count a few frames that they then leave out.
+    let missing = counted.is_some_and(|counted| packets.len() + packets.len() / 10 + 2 < counted);
+    if complaints.cut_short() || missing {
+        let text = format!(
+            "{}: the file is cut short; get it whole, or keep what is there: ffmpeg -i FILE -c copy \
+             NEW",
+            name(path)
+        );
+        return Err(Error::new(Kind::Unsupported, text));
+    }
     Ok(packets)
 }
 
@@ -182,7 +199,7 @@ async fn list(
     stream: u32,
     limits: &Limits,
     mut each: impl FnMut(Fields<'_>) -> usize,
-) -> Result<()> {
+) -> Result<Complaints> {
     let mut arguments = words(["-hide_banner", "-loglevel", "level+error", "-of", "compact=p=0"]);
     arguments.extend(words(["-select_streams", &stream.to_string(), "-show_entries", entries]));
     arguments.extend(input(path, options, limits)?);
@@ -195,7 +212,7 @@ async fn list(
             return Err(Error::new(Kind::TooLarge, text));
         }
     }
-    child.finish().await.map(|_| ())
+    child.finish().await
 }
 
 /// A line of `name=value|name=value`.

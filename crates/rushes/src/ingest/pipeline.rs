@@ -65,23 +65,40 @@ impl Rushes {
         Ok(ingested)
     }
 
-    /// The video, when these bytes were ingested by this recipe before; a new name or place of
-    /// theirs is noted.
+    /// The video, when these bytes were ingested by this recipe before and its pictures are sound;
+    /// otherwise they are made again. A new name of theirs is kept beside the first one.
     async fn finished(&self, identity: &Identity, recipe: &Recipe) -> Result<Option<Video>> {
         let store = &self.inner.store;
-        let Some(mut video) = store.video_by_hash(&identity.hash).await? else { return Ok(None) };
-        if !store.has_run(&video.id, recipe).await? {
+        let Some(known) = store.video_by_hash(&identity.hash).await? else { return Ok(None) };
+        if !store.has_run(&known.id, recipe).await? || !self.damaged(&known).await?.is_empty() {
             return Ok(None);
         }
-        let path = identity.file.to_str().filter(|_| !identity.owned);
-        let moved = path.is_some() && video.path.as_deref() != path;
-        if moved || video.name != identity.name {
-            video.path = path.map(str::to_owned).or(video.path);
-            video.name.clone_from(&identity.name);
-            video.added = now();
-            self.applied(&store.put_video(&video).await?).await;
+        let known = self.found_again(known, identity).await?;
+        self.learn_name(&known, &identity.name).await?;
+        Ok(Some(known))
+    }
+
+    /// Notes where the file is now, if it is no longer where it was.
+    async fn found_again(&self, mut video: Video, identity: &Identity) -> Result<Video> {
+        let lost = video.path.as_deref().is_some_and(|path| !std::path::Path::new(path).exists());
+        let never_there = video.path.is_none() && video.media.is_none();
+        if !identity.owned && (lost || never_there) {
+            video.path = identity.file.to_str().map(str::to_owned);
+            self.applied(&self.inner.store.put_video(&video).await?).await;
         }
-        Ok(Some(video))
+        Ok(video)
+    }
+
+    /// A name that does not lead to the video yet becomes another name of it.
+    async fn learn_name(&self, video: &Video, name: &str) -> Result<()> {
+        let store = &self.inner.store;
+        if store.find(name, 100).await?.iter().any(|found| found.id == video.id) {
+            return Ok(());
+        }
+        let renamed = Video { name: name.to_owned(), ..video.clone() };
+        self.applied(&store.put_video(&renamed).await?).await;
+        self.applied(&store.put_video(video).await?).await;
+        Ok(())
     }
 
     async fn take_in(
@@ -156,8 +173,7 @@ impl Rushes {
         batch.write().await?;
         ingested.bytes = batch.stored;
         if taken == 0 {
-            let message = format!("{}: not a single frame could be decoded", identity.name);
-            return Err(Error::new(Kind::Unsupported, message));
+            return Err(nothing_taken(identity, options, probe));
         }
         Ok(choice.picture())
     }
@@ -197,10 +213,12 @@ impl Rushes {
         let owned = identity.owned.then(|| identity.file.clone());
         let hash = identity.hash;
         let timing = probe.timing.to_bytes();
-        let picture = chosen.filter(|_| video.thumbnail.is_none());
+        let known = video.thumbnail;
         let put = tokio::task::spawn_blocking(move || {
             let hold = blobs.hold()?;
             let timing = blobs.put(&timing)?.0;
+            let sound = known.filter(|hash| matches!(blobs.get(hash), Ok(Some(_))));
+            let picture = chosen.filter(|_| sound.is_none());
             let thumbnail = picture.map(|picture| thumbnail::make(&picture, &blobs)).transpose()?;
             if let Some(file) = owned {
                 blobs.adopt(&file, &hash)?;
@@ -215,6 +233,17 @@ impl Rushes {
         video.media = identity.owned.then_some(hash).or(video.media);
         Ok(hold)
     }
+}
+
+fn nothing_taken(identity: &Identity, options: &IngestOptions, probe: &Probe) -> Error {
+    let name = &identity.name;
+    if matches!(options.sampling, super::options::Sampling::At(_)) {
+        let (start, end) = (probe.start, probe.start + probe.duration);
+        let message =
+            format!("{name}: runs from {start:.3} to {end:.3} s: none of the times is in it");
+        return Error::new(Kind::Invalid, message);
+    }
+    Error::new(Kind::Unsupported, format!("{name}: not a single frame could be decoded"))
 }
 
 impl Ingested {
