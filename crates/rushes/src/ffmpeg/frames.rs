@@ -52,7 +52,15 @@ pub(crate) fn sample(
         let work = async {
             let build = Build::installed().await?;
             let source = Source { path: &path, timing: &timing, edge, limits: &limits, build };
-            take(source, &sampling, from, &frames).await
+            match take(source, &sampling, from, &frames).await? {
+                // The description of a damaged file may be whole though no picture is.
+                Taken { asked: true, sent: 0 } if from.is_none() => {
+                    let file = super::child::name(&path);
+                    let text = format!("{file}: none of its frames can be decoded");
+                    Err(Error::new(Kind::Unsupported, text))
+                }
+                _ => Ok(()),
+            }
         };
         tokio::select! {
             // Nobody listens: the child ends with the work.
@@ -67,121 +75,153 @@ pub(crate) fn sample(
 
 pub(super) type Frames = mpsc::Sender<Result<RawFrame>>;
 
+/// What a sampling came to.
+struct Taken {
+    /// There were frames to take.
+    asked: bool,
+    /// Frames that were.
+    sent: u64,
+}
+
 async fn take(
     source: Source<'_>,
     sampling: &Sampling,
     from: Option<f64>,
     frames: &Frames,
-) -> Result<()> {
+) -> Result<Taken> {
     let timing = source.timing;
     let done = plan::resume_number(timing, from);
     let after = done.and_then(|number| timing.stamp(number));
     let seekable = |key: &u64| *key > 0 && !timing.counted;
     let key = done.and_then(|number| timing.key_before(number)).filter(seekable);
-    match sampling {
+    let order = match sampling {
         Sampling::Scene(threshold) => {
-            let select = Some(select::scenes(*threshold, after));
-            pour(source, Order { key, select, ..Order::default() }, done, frames).await
+            Order { key, select: Some(select::scenes(*threshold, after)), ..Order::default() }
         }
         Sampling::Keyframes if !timing.counted => {
             let select = after.map(select::after);
-            let order = Order { key, select, keys_only: true, ..Order::default() };
-            pour(source, order, done, frames).await
+            Order { key, select, keys_only: true, ..Order::default() }
         }
         _ => {
             let numbers = plan::numbers(sampling, timing, from).unwrap_or_default();
-            fetch(source, &numbers, plan::worth_a_seek(timing), frames).await
+            let sent = fetch(source, &numbers, plan::worth_a_seek(timing), frames).await?;
+            return Ok(Taken { asked: !numbers.is_empty(), sent });
         }
-    }
+    };
+    let sent = pour(source, order, done, frames).await?;
+    Ok(Taken { asked: true, sent })
 }
 
-/// All frames of a run after the number `done`; once more from the start if a seek proves wrong.
-async fn pour(
-    source: Source<'_>,
-    order: Order,
-    mut done: Option<u64>,
-    frames: &Frames,
-) -> Result<()> {
-    let starts = order.key.map(Some).into_iter().chain([None]);
-    for key in starts {
-        let mut decoder = Decoder::start(source, &Order { key, ..order.clone() }).await?;
+/// Sends all frames of an order after the number `done`; if a seek proves wrong, what is left of
+/// them from the start.
+async fn pour(source: Source<'_>, order: Order, done: Option<u64>, frames: &Frames) -> Result<u64> {
+    let mut poured = Poured { done, sent: 0, whole: true };
+    poured.run(source, &order, frames).await?;
+    if !poured.whole {
+        poured.run(source, &Order { key: None, ..order }, frames).await?;
+    }
+    Ok(poured.sent)
+}
+
+/// How far frames were sent.
+struct Poured {
+    done: Option<u64>,
+    sent: u64,
+    whole: bool,
+}
+
+impl Poured {
+    async fn run(&mut self, source: Source<'_>, order: &Order, frames: &Frames) -> Result<()> {
+        let mut decoder = Decoder::start(source, order).await?;
         let mut landed = false;
-        let mut whole = true;
         while let Some(frame) = decoder.next().await? {
-            let late = !landed && done.is_none_or(|done| frame.number > done);
+            let is_new = self.done.is_none_or(|done| frame.number > done);
+            let late = is_new && !landed;
             landed = true;
-            if key.is_some() && (decoder.complained || late) {
-                whole = false;
-                break;
+            if order.key.is_some() && (decoder.complained || late) {
+                self.whole = false;
+                return Ok(());
             }
-            if done.is_some_and(|done| frame.number <= done) {
+            if !is_new {
                 continue;
             }
-            done = Some(frame.number);
+            self.done = Some(frame.number);
+            self.sent += 1;
             if frames.send(Ok(frame)).await.is_err() {
                 return Ok(());
             }
         }
-        if whole {
-            return decoder.finish().await.map(|_| ());
-        }
+        decoder.finish().await.map(|_| ())
     }
-    Ok(())
 }
 
-/// The frames of these numbers, through seeks where that is quicker; and without any from the
-/// moment on when one proves wrong.
-async fn fetch(source: Source<'_>, numbers: &[u64], far: u64, frames: &Frames) -> Result<()> {
-    let mut next = 0;
+/// Sends the frames of these numbers, through seeks where that is quicker; without any from the
+/// moment on when one proves wrong. Tells how many could be decoded.
+async fn fetch(source: Source<'_>, numbers: &[u64], far: u64, frames: &Frames) -> Result<u64> {
+    let (mut settled, mut sent) = (0, 0);
     for run in plan::runs(numbers, source.timing, Some(far)) {
-        let (sent, whole) = fetch_run(source, &run, frames).await?;
-        next += sent;
-        if !whole {
+        let fetched = fetch_run(source, &run, frames).await?;
+        settled += fetched.settled;
+        sent += fetched.sent;
+        if !fetched.whole {
             break;
         }
     }
-    for run in plan::runs(numbers.get(next..).unwrap_or_default(), source.timing, None) {
-        fetch_run(source, &run, frames).await?;
+    for run in plan::runs(numbers.get(settled..).unwrap_or_default(), source.timing, None) {
+        sent += fetch_run(source, &run, frames).await?.sent;
     }
-    Ok(())
+    Ok(sent)
 }
 
-/// Sends a run's frames; tells how many of its numbers are settled, and whether all are.
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(super) struct Fetched {
+    /// Leading numbers of the run that were sent or cannot be decoded.
+    pub(super) settled: usize,
+    /// Frames that were sent.
+    pub(super) sent: u64,
+    /// Nothing is left to do.
+    pub(super) whole: bool,
+}
+
+/// Sends a run's frames.
 ///
 /// After a seek, nothing is sent that the decoder complained about, and nothing may be missing:
 /// else the keyframe mark was wrong or the seek landed late.
-pub(super) async fn fetch_run(
-    source: Source<'_>,
-    run: &Run,
-    frames: &Frames,
-) -> Result<(usize, bool)> {
-    let stamps: Vec<i64> =
-        run.numbers.iter().filter_map(|&number| source.timing.stamp(number)).collect();
-    let order = Order {
+pub(super) async fn fetch_run(source: Source<'_>, run: &Run, frames: &Frames) -> Result<Fetched> {
+    let mut decoder = Decoder::start(source, &order(source.timing, run)).await?;
+    let mut fetched = Fetched::default();
+    while let Some(wanted) = run.numbers.get(fetched.settled).copied() {
+        let Some(frame) = decoder.next().await? else {
+            decoder.finish().await?;
+            fetched.whole = run.key.is_none();
+            return Ok(fetched);
+        };
+        if run.key.is_some() && (decoder.complained || frame.number > wanted) {
+            return Ok(fetched);
+        }
+        fetched.settled = run.numbers.partition_point(|&number| number <= frame.number);
+        if run.numbers.binary_search(&frame.number).is_ok() {
+            fetched.sent += 1;
+            if frames.send(Ok(frame)).await.is_err() {
+                break;
+            }
+        }
+    }
+    fetched.whole = true;
+    Ok(fetched)
+}
+
+fn order(timing: &Timing, run: &Run) -> Order {
+    let stamps: Vec<i64> = run.numbers.iter().filter_map(|&number| timing.stamp(number)).collect();
+    Order {
         key: run.key,
         select: Some(select::these(&stamps)),
         // One more, for where a seek landed.
         most: Some(stamps.len() + usize::from(run.key.is_some())),
         keys_only: false,
         short: run.is_short(),
-    };
-    let mut decoder = Decoder::start(source, &order).await?;
-    let mut settled = 0;
-    while let Some(wanted) = run.numbers.get(settled).copied() {
-        let Some(frame) = decoder.next().await? else {
-            decoder.finish().await?;
-            break;
-        };
-        if run.key.is_some() && (decoder.complained || frame.number > wanted) {
-            return Ok((settled, false));
-        }
-        settled = run.numbers.partition_point(|&number| number <= frame.number);
-        let is_wanted = run.numbers.binary_search(&frame.number).is_ok();
-        if is_wanted && frames.send(Ok(frame)).await.is_err() {
-            return Ok((settled, true));
-        }
     }
-    Ok((settled, run.key.is_none() || settled == run.numbers.len()))
 }
 
 /// Decodes the frames of these numbers (ascending), seeking to the keyframe before each run of

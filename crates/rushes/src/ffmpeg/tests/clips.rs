@@ -114,8 +114,8 @@ pub(super) async fn random_is_sequential(path: &Path, numbers: &[u64]) -> usize 
         assert!(one.picture == same.picture, "frame {number} differs");
         for run in plan::runs(&[number], &found.timing, Some(0)) {
             let (sender, _receiver) = tokio::sync::mpsc::channel(4);
-            let (_, whole) = frames::fetch_run(source, &run, &sender).await.unwrap();
-            held += usize::from(run.key.is_some() && whole);
+            let fetched = frames::fetch_run(source, &run, &sender).await.unwrap();
+            held += usize::from(run.key.is_some() && fetched.whole);
         }
     }
     held

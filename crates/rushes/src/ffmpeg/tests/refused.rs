@@ -1,9 +1,10 @@
 //! What is no video gets a clear reason, and nothing but the named file is opened.
 
-use super::clips::{Clips, probed};
+use super::clips::{Clips, probed, sampled};
 use crate::error::{Error, Kind};
 use crate::ffmpeg::child::{Child, Program};
 use crate::ffmpeg::{Limits, probe};
+use crate::ingest::Sampling;
 
 async fn refusal(path: &std::path::Path) -> Error {
     probe(path, &Limits::default()).await.unwrap_err()
@@ -41,6 +42,23 @@ async fn what_is_no_video_is_refused_with_a_reason() {
     let folder = clips.path("folder.mp4");
     std::fs::create_dir(&folder).unwrap();
     assert_says(&refusal(&folder).await, Kind::Unsupported, &["not a regular file"]);
+}
+
+#[tokio::test]
+async fn a_file_of_which_no_frame_decodes_is_no_success() {
+    let clips = Clips::new();
+    let whole = clips.h264("whole.mp4", 10, 1.0, "-movflags +faststart");
+    let mut bytes = std::fs::read(&whole).unwrap();
+    let data = bytes.windows(4).position(|word| word == b"mdat").unwrap() + 4;
+    bytes[data..].fill(0);
+    let path = clips.write("zeros.mp4", &bytes);
+    assert_says(&refusal(&path).await, Kind::Unsupported, &["zeros.mp4", "no frame"]);
+    // The same where packets look sound.
+    let found = probed(&whole).await;
+    for sampling in [Sampling::Every(0.5), Sampling::Keyframes, Sampling::Scene(0.2)] {
+        let error = sampled(&path, &found, sampling, 64, None).await.unwrap_err();
+        assert_says(&error, Kind::Unsupported, &["zeros.mp4: "]);
+    }
 }
 
 #[tokio::test]
