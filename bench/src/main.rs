@@ -1,1 +1,68 @@
-fn main() {}
+//! Every figure that Rushes claims, measured beside its peer or its limit in the same run.
+//!
+//! One module is one group of figures. Those of the product drive the shipped binary as a child,
+//! as a user does; only `codec` and `cache` call the crates themselves. The peer gets the same
+//! input at the same settings, and its runs alternate with ours, so that a noisy neighbour meets
+//! both. A goal that is missed is printed as missed.
+
+mod cache;
+mod child;
+mod codec;
+mod figure;
+mod footage;
+mod import;
+mod ingest;
+mod library;
+mod open;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+
+use figure::Report;
+
+/// Measure the figures, one line each: name, value, peer or limit, unit, goal, met or not
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Args {
+    /// Only this group (ingest, codec, cache), or only one figure (ingest.memory)
+    #[arg(long, value_name = "GROUP")]
+    only: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What measures one or several figures: the group it is asked for by, the figures, the code.
+type Measure = (&'static str, &'static [&'static str], fn(&mut Report) -> Result<()>);
+
+const FIGURES: &[Measure] = &[
+    ("ingest", &["ingest.sampled"], ingest::sampled),
+    ("ingest", &["ingest.keyframes"], ingest::keyframes),
+    ("ingest", &["ingest.memory"], ingest::memory),
+    ("ingest", &["import.rows"], import::rows),
+    ("ingest", &["open.million"], open::million),
+    ("codec", &["codec.webp", "codec.webp_bytes", "codec.hash"], codec::frames),
+    ("cache", &["cache.l1_hit"], cache::l1_hit),
+];
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let wanted = |(group, names, _): &&Measure| match &args.only {
+        Some(only) => only == group || names.contains(&only.as_str()),
+        None => true,
+    };
+    let chosen: Vec<_> = FIGURES.iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        bail!("no such group or figure: {}", args.only.unwrap_or_default());
+    }
+    let mut report = Report::new(args.json);
+    report.warn_if_busy();
+    for (_, names, measure) in chosen {
+        if let Err(error) = measure(&mut report) {
+            report.failed(names, &error);
+        }
+    }
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
