@@ -68,8 +68,12 @@ pub(crate) fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// The release build of `rushes`, brought up to date once a run.
+/// The release build of `rushes`, brought up to date once a run; or the build that
+/// `RUSHES_BENCH_BINARY` names.
 fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("RUSHES_BENCH_BINARY") {
+        return Ok(named.into());
+    }
     static BUILT: OnceLock<bool> = OnceLock::new();
     let built = *BUILT.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
