@@ -54,7 +54,6 @@ pub(super) struct Stream {
     pub(super) r_frame_rate: Option<String>,
     pub(super) time_base: String,
     pub(super) start_time: Option<String>,
-    pub(super) nb_frames: Option<String>,
     pub(super) channels: Option<u32>,
     pub(super) sample_rate: Option<String>,
     pub(super) disposition: Map<String, Value>,

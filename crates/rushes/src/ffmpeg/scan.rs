@@ -103,8 +103,8 @@ pub(super) async fn extent(
 /// All packets of the stream.
 ///
 /// # Errors
-/// `Unsupported` when the file breaks off: its container says so, or counts more frames than are
-/// there. What was cut away would be missing without a sign.
+/// `Unsupported` when the container says that the file breaks off (MP4 and Matroska can tell): what
+/// was cut away would be missing without a sign.
 async fn packets(path: &Path, stream: &Stream, limits: &Limits) -> Result<Vec<Packet>> {
     let mut packets = Vec::new();
     let entries = "packet=pts,dts,duration,flags";
@@ -119,10 +119,7 @@ async fn packets(path: &Path, stream: &Stream, limits: &Limits) -> Result<Vec<Pa
         packets.len()
     })
     .await?;
-    let counted: Option<usize> = stream.nb_frames.as_deref().and_then(|text| text.parse().ok());
-    // Some writers count a few frames that they then leave out.
-    let missing = counted.is_some_and(|counted| packets.len() + packets.len() / 10 + 2 < counted);
-    if complaints.cut_short() || missing {
+    if complaints.cut_short() {
         let text = format!(
             "{}: the file is cut short; get it whole, or keep what is there: ffmpeg -i FILE -c copy \
              NEW",

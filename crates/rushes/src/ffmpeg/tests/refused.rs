@@ -33,7 +33,7 @@ async fn what_is_no_video_is_refused_with_a_reason() {
     let bytes = std::fs::read(whole).unwrap();
     let cut = clips.write("cut.mp4", &bytes[..bytes.len() / 2]);
     assert_says(&refusal(&cut).await, Kind::Unsupported, &["cut.mp4", "cut short", "moov"]);
-    for name in ["fast.mp4", "fast.mkv", "fast.avi"] {
+    for name in ["fast.mp4", "fast.mkv"] {
         let whole = clips.h264(name, 10, 3.0, "-movflags +faststart -g 5");
         let bytes = std::fs::read(&whole).unwrap();
         let cut = clips.write(&format!("cut{name}"), &bytes[..bytes.len() * 6 / 10]);
