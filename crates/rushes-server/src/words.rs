@@ -1,6 +1,7 @@
 //! Times, choices and lists as people and programs write them in flags and queries.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use rushes::answer::Width;
@@ -75,6 +76,12 @@ pub(crate) fn clock(seconds: f64) -> String {
     let ms = (seconds.abs() * 1000.0 + 0.0005).floor() as u64;
     let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     format!("{sign}{h}:{m:02}:{s:02}.{:03}", ms % 1000)
+}
+
+/// What a file's ending asks for: `.jpg`, `.gif`. Nothing, when it says nothing that we make.
+pub(crate) fn by_ending<T: DeserializeOwned>(file: Option<&Path>) -> Option<T> {
+    let ending = file?.extension()?.to_str()?.to_lowercase();
+    choice(if ending == "jpg" { "jpeg" } else { &ending }).ok()
 }
 
 /// One of the words that a choice of the engine is written with.
@@ -197,6 +204,15 @@ mod tests {
         let every = Ways { every: Some(2.0), ..Ways::default() };
         assert_eq!(every.clone().sampling().unwrap(), Some(Sampling::Every(2.0)));
         assert!(Ways { keyframes: true, ..every }.sampling().is_err());
+    }
+
+    #[test]
+    fn a_files_ending_says_its_format() {
+        use rushes::answer::ImageFormat;
+        let asked = |name: &str| by_ending::<ImageFormat>(Some(Path::new(name)));
+        assert_eq!(asked("a.jpg"), Some(ImageFormat::Jpeg));
+        assert_eq!(asked("a.b/c.WEBP"), Some(ImageFormat::Webp));
+        assert_eq!((asked("picture"), asked("a.tiff")), (None, None));
     }
 
     #[test]

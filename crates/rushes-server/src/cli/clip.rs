@@ -22,9 +22,9 @@ pub(crate) struct ClipOf {
     /// To this time
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     to: Seconds,
-    /// mp4, gif or webp
-    #[arg(long, default_value = "mp4", value_parser = words::choice::<ClipFormat>)]
-    format: ClipFormat,
+    /// mp4, gif or webp [default: as the file is called, else mp4]
+    #[arg(long, value_parser = words::choice::<ClipFormat>)]
+    format: Option<ClipFormat>,
     /// Copy the streams from the keyframe before --from instead of encoding again
     #[arg(long)]
     fast: bool,
@@ -40,7 +40,10 @@ impl ClipOf {
             video: self.video,
             from: self.from.0,
             to: self.to.0,
-            format: self.format,
+            format: self
+                .format
+                .or_else(|| words::by_ending(self.output.as_deref()))
+                .unwrap_or_default(),
             fast: self.fast,
         };
         let clip = globals.open().await?.clip(&request).await?;

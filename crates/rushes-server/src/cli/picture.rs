@@ -33,7 +33,7 @@ pub(crate) struct SheetOf {
     /// Where the times stand: corner, strip or none
     #[arg(long, default_value = "corner", value_parser = words::choice::<Labels>)]
     labels: Labels,
-    /// jpeg, webp or png [default: jpeg]
+    /// jpeg, webp or png [default: as the file is called, else jpeg]
     #[arg(long, value_parser = words::choice::<ImageFormat>)]
     format: Option<ImageFormat>,
     /// Allow more than 16 cells
@@ -60,7 +60,7 @@ impl SheetOf {
             rows: self.rows,
             cell: self.cell,
             labels: self.labels,
-            format: self.format,
+            format: self.format.or_else(|| words::by_ending(self.output.as_deref())),
             force: self.force,
             dry_run: self.dry_run,
         };
@@ -111,7 +111,7 @@ struct Shape {
     /// overview (448 pixels), detail (896), full, or pixels
     #[arg(long, default_value = "full", value_parser = words::width)]
     width: Width,
-    /// jpeg, webp or png [default: webp]
+    /// jpeg, webp or png [default: as the file is called, else webp]
     #[arg(long, value_parser = words::choice::<ImageFormat>)]
     format: Option<ImageFormat>,
     /// State size and token costs, make no image
@@ -131,7 +131,7 @@ impl Frame {
             number: self.number,
             entry: self.entry,
             width,
-            format,
+            format: format.or_else(|| words::by_ending(self.output.as_deref())),
             dry_run,
         };
         let frame = globals.open().await?.frame(&request).await?;
@@ -175,7 +175,7 @@ impl Burst {
             to: self.to.0,
             count: self.count,
             width,
-            format,
+            format: format.or_else(|| words::by_ending(self.output.as_deref())),
             dry_run,
         };
         let frames = globals.open().await?.burst(&request).await?;

@@ -1,6 +1,7 @@
 //! `rushes serve`: HTTP, MCP and the page.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     allow_remote: bool,
     /// Requests served at once; more are told to come again
-    #[arg(long, default_value_t = 64, value_name = "N")]
-    concurrency: usize,
+    #[arg(long, default_value_t = NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN), value_name = "N")]
+    concurrency: NonZeroUsize,
     /// Longest time for an answer, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
@@ -60,7 +61,7 @@ impl Serve {
 
     fn limits(&self) -> Limits {
         Limits {
-            concurrency: self.concurrency,
+            concurrency: self.concurrency.get(),
             timeout: Duration::from_secs(self.timeout),
             loopback_only: !self.allow_remote,
             ..Limits::default()
