@@ -5,10 +5,11 @@ use std::path::Path;
 use super::build::Build;
 use super::child::{Child, Program, name};
 use super::described::{Described, Stream, chosen, seconds, tag};
+use super::facts;
 use super::input::{check, described_input, words};
 use super::limits::Limits;
+use super::scan::{Ahead, scan};
 use super::timing::Timing;
-use super::{facts, scan};
 use crate::error::{Error, Kind, Result};
 
 /// Most bytes of ffprobe's description of a file.
@@ -43,7 +44,8 @@ pub(crate) struct Probe {
 /// when it is not a video.
 pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
     check(path)?;
-    // Which ffmpeg is installed takes as long to find out as what the file holds.
+    // Each of the three takes a child, and none needs another's answer.
+    let ahead = Ahead::of(path, limits);
     let (described, build) = tokio::try_join!(describe(path, limits), Build::installed())?;
     let Some(stream) = chosen(&described.streams) else {
         return Err(refused(path, no_video(&described.streams)));
@@ -57,7 +59,7 @@ pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
         let why = format!("its frames of {width}x{height} exceed {most} pixels");
         return Err(refused(path, &why));
     }
-    let timing = scan::scan(path, stream, limits).await?;
+    let timing = scan(path, stream, ahead, limits).await?;
     if timing.frames.is_empty() {
         return Err(refused(path, "it holds no frame that can be shown"));
     }

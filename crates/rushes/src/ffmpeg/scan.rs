@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use tokio::task::JoinSet;
+
 use super::child::{Child, Program, name};
 use super::complaints::Complaints;
 use super::described::Stream;
@@ -53,11 +55,43 @@ struct Packet {
     discard: bool,
 }
 
+/// The packets of a file's first video stream, listed while its description is still being read:
+/// starting a child costs more than listing most files. Dropped, the work ends.
+pub(super) struct Ahead(JoinSet<Result<Packets>>);
+
+/// The packets of one stream.
+#[derive(Default)]
+struct Packets {
+    stream: Option<i64>,
+    all: Vec<Packet>,
+}
+
+impl Ahead {
+    /// Begins.
+    pub(super) fn of(path: &Path, limits: &Limits) -> Self {
+        let (path, limits) = (path.to_owned(), *limits);
+        let mut work = JoinSet::new();
+        work.spawn(async move { packets(&path, "v:0", &limits).await });
+        Self(work)
+    }
+
+    /// The packets, if the stream is the chosen one. A failure shows again when asked in turn.
+    async fn of_stream(mut self, stream: u32) -> Option<Packets> {
+        let packets = self.0.join_next().await?.ok()?.ok()?;
+        (packets.stream == Some(i64::from(stream))).then_some(packets)
+    }
+}
+
 /// Times of all frames of the stream.
 ///
 /// Reading packets decodes nothing and is some hundred times faster, so it is the way for all
 /// files whose packets are the frames. Decoding decides for the others.
-pub(super) async fn scan(path: &Path, stream: &Stream, limits: &Limits) -> Result<Timing> {
+pub(super) async fn scan(
+    path: &Path,
+    stream: &Stream,
+    ahead: Ahead,
+    limits: &Limits,
+) -> Result<Timing> {
     let time_base = super::described::ratio(&stream.time_base)
         .filter(|&(above, below)| above > 0 && below > 0)
         .ok_or_else(|| {
@@ -72,7 +106,10 @@ pub(super) async fn scan(path: &Path, stream: &Stream, limits: &Limits) -> Resul
         counted: false,
         display: stream.display(),
     };
-    let packets = packets(path, stream, limits).await?;
+    let packets = match ahead.of_stream(stream.index).await {
+        Some(packets) => packets.all,
+        None => packets(path, &stream.index.to_string(), limits).await?.all,
+    };
     let without_pts = packets.iter().any(|packet| packet.pts.is_none());
     let timing = match by_packets(stream, &packets) {
         Some((frames, end)) => Timing { frames, end, ..empty },
@@ -89,7 +126,7 @@ pub(super) async fn extent(
 ) -> Result<Option<(f64, f64)>> {
     let (mut from, mut to) = (f64::INFINITY, f64::NEG_INFINITY);
     let entries = "packet=pts_time,dts_time,duration_time";
-    list(path, &[], entries, stream, limits, |fields| {
+    list(path, &[], entries, &stream.to_string(), limits, |fields| {
         if let Some(start) = fields.seconds("pts_time").or_else(|| fields.seconds("dts_time")) {
             from = from.min(start);
             to = to.max(start + fields.seconds("duration_time").unwrap_or(0.0));
@@ -105,18 +142,19 @@ pub(super) async fn extent(
 /// # Errors
 /// `Unsupported` when the container says that the file breaks off (MP4 and Matroska can tell): what
 /// was cut away would be missing without a sign.
-async fn packets(path: &Path, stream: &Stream, limits: &Limits) -> Result<Vec<Packet>> {
-    let mut packets = Vec::new();
-    let entries = "packet=pts,dts,duration,flags";
-    let complaints = list(path, &[], entries, stream.index, limits, |fields| {
-        packets.push(Packet {
+async fn packets(path: &Path, stream: &str, limits: &Limits) -> Result<Packets> {
+    let mut packets = Packets::default();
+    let entries = "packet=stream_index,pts,dts,duration,flags";
+    let complaints = list(path, &[], entries, stream, limits, |fields| {
+        packets.stream = packets.stream.or_else(|| fields.number("stream_index"));
+        packets.all.push(Packet {
             pts: fields.number("pts"),
             dts: fields.number("dts"),
             duration: fields.number("duration").unwrap_or(0),
             key: fields.text("flags").is_some_and(|flags| flags.contains('K')),
             discard: fields.text("flags").is_some_and(|flags| flags.contains('D')),
         });
-        packets.len()
+        packets.all.len()
     })
     .await?;
     if complaints.cut_short() {
@@ -174,7 +212,7 @@ async fn by_frames(path: &Path, stream: &Stream, empty: Timing, limits: &Limits)
     // Only times are wanted: the look of the pictures may suffer.
     let quick = words(["-threads", "0", "-skip_loop_filter", "all"]);
     let entries = "frame=key_frame,best_effort_timestamp,duration,pkt_duration";
-    list(path, &quick, entries, stream.index, limits, |fields| {
+    list(path, &quick, entries, &stream.index.to_string(), limits, |fields| {
         let duration = fields.number("duration").or_else(|| fields.number("pkt_duration"));
         listed.push(Listed {
             pts: fields.number("best_effort_timestamp"),
@@ -193,12 +231,12 @@ async fn list(
     path: &Path,
     options: &[OsString],
     entries: &str,
-    stream: u32,
+    stream: &str,
     limits: &Limits,
     mut each: impl FnMut(Fields<'_>) -> usize,
 ) -> Result<Complaints> {
     let mut arguments = words(["-hide_banner", "-loglevel", "level+error", "-of", "compact=p=0"]);
-    arguments.extend(words(["-select_streams", &stream.to_string(), "-show_entries", entries]));
+    arguments.extend(words(["-select_streams", stream, "-show_entries", entries]));
     arguments.extend(input(path, options, limits)?);
     let mut child = Child::start(Program::Ffprobe, arguments, path, limits).await?;
     let mut line = Vec::new();
