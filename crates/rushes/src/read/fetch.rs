@@ -244,6 +244,8 @@ impl Rushes {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Bytes>> + Send + 'static,
     {
+        // A hit never waits, so a task that reads in a loop would keep its thread from all others.
+        tokio::task::coop::consume_budget().await;
         self.freshen().await?;
         let ttl = Some(self.inner.settings.ttl);
         let load = move || async move {
