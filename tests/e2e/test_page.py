@@ -155,7 +155,7 @@ def test_a_click_on_a_caption_seeks_the_player_to_its_start(page, ids):
     assert page.differs_from_frame(ids["obama_speech.mp4"], at=5.0) < 12
     assert page.differs_from_frame(ids["obama_speech.mp4"], at=0.0) > 12
     page.one(".now-list", "The man behind turns")
-    assert "at=5" in page.browser.current_url
+    until(lambda: "at=5" in page.browser.current_url, "the address follows the player")
 
 
 def test_the_moment_shows_its_entries_and_boxes(page, ids):
