@@ -169,7 +169,9 @@ impl Rushes {
     {
         let key = Key::new(namespace::PICTURES, format!("{video}/{key}"));
         let scopes = Scopes::of_kinds(video, &[Kind::frame()]);
-        let (value, origin) = self.cached(&key, &scopes, make).await?;
+        // Making a picture holds much state: on the heap it does not weigh on the caller's stack.
+        let make = move || Box::pin(make());
+        let (value, origin) = Box::pin(self.cached(&key, &scopes, make)).await?;
         Ok(From { value: value.bytes().clone(), tier: served_by(origin, tier) })
     }
 
