@@ -242,8 +242,10 @@ fn an_empty_room_is_kept_once_until_somebody_enters() {
     let kept = kept(&looks);
     // Empty until second 6; from then on somebody walks, sits or leaves.
     assert_eq!(kept[..3], [0, 6, 7], "of {} frames {kept:?} stayed", looks.len());
-    // Second 46 to 49: the room is empty again.
-    assert!(!kept.contains(&46) && !kept.contains(&48) && !kept.contains(&49), "{kept:?}");
+    // Seconds 45 to 49: the room is empty again, while the light drifts. Every doubt counts as a
+    // change, so the drift may cost one picture, but no more.
+    let empty = kept.iter().filter(|second| (45..=49).contains(*second)).count();
+    assert!((1..=2).contains(&empty), "{kept:?}");
 }
 
 #[test]
