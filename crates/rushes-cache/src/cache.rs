@@ -179,7 +179,8 @@ impl Cache {
         let namespace = self.0.namespaces.of(key);
         for tier in &self.0.tiers {
             let fence = self.0.generations.fence(&namespace.generation, &[]);
-            if let Some(entry) = tier.get(key).await {
+            let found = tier.get(key).await;
+            if let Some(entry) = found.filter(|entry| entry.is_fresh(self.0.clock.wall())) {
                 count(namespace.counters.hits_from(tier.origin()));
                 let stored = self.0.stored(key, entry, fence, &namespace);
                 return Value::of(Arc::new(stored)).map_or(Lookup::Absent, Lookup::Hit);

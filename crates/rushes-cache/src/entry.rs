@@ -1,9 +1,13 @@
 //! The record of an entry as the tiers below memory keep it.
 //!
 //! ```text
-//! magic and version  8 bytes  b"RUSHENT1"
+//! magic and version  8 bytes  b"RUSHENT2"
 //! digest            16 bytes  BLAKE3 of all that follows, cut
-//! expires            8 bytes  milliseconds since 1970, all ones: never
+//! created            8 bytes  milliseconds since 1970
+//! soft               8 bytes  milliseconds since 1970, all ones: never
+//! expires            8 bytes  the same
+//! kept               8 bytes  the same
+//! cost               4 bytes  microseconds that the load took, all ones: that or more
 //! flags              1 byte   1: known not to exist
 //! scopes             1 byte   how many generations follow
 //! key                4 bytes  length
@@ -18,22 +22,54 @@ use bytes::Bytes;
 use crate::clock::Millis;
 use crate::key::{Key, Scope};
 
-const MAGIC: &[u8; 8] = b"RUSHENT1";
+const MAGIC: &[u8; 8] = b"RUSHENT2";
 const DIGEST: usize = 16;
 /// Bytes in front of the generations.
-pub(crate) const HEADER: usize = MAGIC.len() + DIGEST + 8 + 1 + 1 + 4 + 4;
+pub(crate) const HEADER: usize = MAGIC.len() + DIGEST + 4 * 8 + 4 + 1 + 1 + 4 + 4;
 const ABSENT: u8 = 1;
 
 /// The most scopes that an entry below memory can carry.
 pub const MOST_SCOPES: usize = 255;
 
-/// A value on its way to or from a tier.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value on its way to or from a tier. Moments are milliseconds since 1970; promotion carries
+/// them all, so that an entry has one clock in every tier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// The bytes; `None` when the thing is known not to exist.
     pub bytes: Option<Bytes>,
-    /// Until when it may be served, in milliseconds since 1970; `None`: until invalidated.
+    /// When its load began.
+    pub created: Millis,
+    /// From when on whoever meets it refreshes it in the background; `None`: never.
+    pub soft: Option<Millis>,
+    /// Until when it may be served as fresh; `None`: until invalidated.
     pub expires: Option<Millis>,
+    /// Until when tiers keep it; `None`: until invalidated. Between `expires` and this moment it
+    /// stands in when the source fails.
+    pub kept: Option<Millis>,
+    /// Microseconds that its load took.
+    pub cost: u32,
+}
+
+impl Entry {
+    /// An entry that is fresh until it is invalidated.
+    pub fn new(bytes: Option<Bytes>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    /// The same entry, fresh until a moment and kept no longer.
+    pub fn until(self, expires: Millis) -> Self {
+        Self { expires: Some(expires), kept: Some(expires), ..self }
+    }
+
+    /// Whether a tier still keeps it at the moment `wall`.
+    pub fn is_kept(&self, wall: Millis) -> bool {
+        self.kept.is_none_or(|kept| wall < kept)
+    }
+
+    /// Whether it is fresh at the moment `wall`.
+    pub fn is_fresh(&self, wall: Millis) -> bool {
+        self.expires.is_none_or(|expires| wall < expires)
+    }
 }
 
 /// A scope's generation that was seen before a load began.
@@ -68,7 +104,10 @@ pub(crate) fn encode(key: &Key, entry: &Entry, seen: &[Seen]) -> Option<Vec<u8>>
     let mut record = Vec::with_capacity(HEADER + seen.len() * 16 + key.len() + value.len());
     record.extend_from_slice(MAGIC);
     record.extend_from_slice(&[0; DIGEST]);
-    record.extend_from_slice(&entry.expires.unwrap_or(Millis::MAX).to_le_bytes());
+    for moment in [Some(entry.created), entry.soft, entry.expires, entry.kept] {
+        record.extend_from_slice(&moment.unwrap_or(Millis::MAX).to_le_bytes());
+    }
+    record.extend_from_slice(&entry.cost.to_le_bytes());
     record.extend_from_slice(&[flags, u8::try_from(seen.len()).ok()?]);
     record.extend_from_slice(&u32::try_from(key.len()).ok()?.to_le_bytes());
     record.extend_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
@@ -100,10 +139,9 @@ pub(crate) fn decode(record: &Bytes) -> Option<Decoded> {
     let key_at = HEADER + header.scopes * 16;
     let value_at = key_at + header.key;
     let bytes = (header.flags & ABSENT == 0).then(|| record.slice(value_at..));
-    let expires = (header.expires != Millis::MAX).then_some(header.expires);
     Some(Decoded {
         key: Key::from_bytes(record.get(key_at..value_at)?),
-        entry: Entry { bytes, expires },
+        entry: Entry { bytes, ..header.times },
         seen: generations.chunks_exact(16).filter_map(read_seen).collect(),
     })
 }
@@ -111,7 +149,8 @@ pub(crate) fn decode(record: &Bytes) -> Option<Decoded> {
 /// The fixed part of a record, enough to step over it.
 pub(crate) struct Header {
     digest: [u8; DIGEST],
-    pub(crate) expires: Millis,
+    /// An entry without its bytes.
+    times: Entry,
     flags: u8,
     pub(crate) scopes: usize,
     pub(crate) key: usize,
@@ -123,13 +162,24 @@ impl Header {
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (digest, rest) = rest.split_first_chunk::<DIGEST>()?;
-        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let (created, rest) = moment(rest)?;
+        let (soft, rest) = moment(rest)?;
+        let (expires, rest) = moment(rest)?;
+        let (kept, rest) = moment(rest)?;
+        let (cost, rest) = rest.split_first_chunk::<4>()?;
         let ([flags, scopes], rest) = rest.split_first_chunk::<2>()?;
         let (key, rest) = rest.split_first_chunk::<4>()?;
         let value = rest.first_chunk::<4>()?;
         Some(Self {
             digest: *digest,
-            expires: u64::from_le_bytes(*expires),
+            times: Entry {
+                bytes: None,
+                created: created.unwrap_or(Millis::MAX),
+                soft,
+                expires,
+                kept,
+                cost: u32::from_le_bytes(*cost),
+            },
             flags: *flags,
             scopes: usize::from(*scopes),
             key: u32::from_le_bytes(*key) as usize,
@@ -141,6 +191,13 @@ impl Header {
     pub(crate) fn record_length(&self) -> Option<usize> {
         (HEADER + self.scopes * 16).checked_add(self.key)?.checked_add(self.value)
     }
+}
+
+/// A moment and what follows it; all ones mean never.
+fn moment(bytes: &[u8]) -> Option<(Option<Millis>, &[u8])> {
+    let (moment, rest) = bytes.split_first_chunk::<8>()?;
+    let moment = u64::from_le_bytes(*moment);
+    Some(((moment != Millis::MAX).then_some(moment), rest))
 }
 
 pub(crate) fn read_seen(bytes: &[u8]) -> Option<Seen> {
@@ -162,7 +219,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample() -> (Key, Entry, Vec<Seen>) {
-        let entry = Entry { bytes: Some(Bytes::from_static(b"a red door")), expires: Some(77) };
+        let entry = Entry {
+            created: 5,
+            soft: Some(60),
+            kept: Some(99),
+            cost: 1_234,
+            ..Entry::new(Some(Bytes::from_static(b"a red door"))).until(77)
+        };
         let seen = vec![Seen { scope: 5, generation: 9 }, Seen { scope: 6, generation: 0 }];
         (Key::new("captions", "42"), entry, seen)
     }
@@ -186,10 +249,18 @@ mod tests {
     fn absent_and_empty_stay_apart() {
         let (key, _, seen) = sample();
         for bytes in [None, Some(Bytes::new())] {
-            let entry = Entry { bytes, expires: None };
+            let entry = Entry::new(bytes);
             let record = Bytes::from(encode(&key, &entry, &seen).unwrap());
             assert_eq!(decode(&record).unwrap().entry, entry);
         }
+    }
+
+    #[test]
+    fn a_record_of_another_release_is_a_miss() {
+        let (key, entry, seen) = sample();
+        let mut record = encode(&key, &entry, &seen).unwrap();
+        record[..MAGIC.len()].copy_from_slice(b"RUSHENT1");
+        assert!(decode(&Bytes::from(record)).is_none());
     }
 
     proptest! {
@@ -198,11 +269,14 @@ mod tests {
             namespace in ".{0,20}",
             id in prop::collection::vec(any::<u8>(), 0..300),
             bytes in prop::option::of(prop::collection::vec(any::<u8>(), 0..2000)),
-            expires in prop::option::of(0..u64::MAX),
+            times in (0..u64::MAX, prop::array::uniform3(prop::option::of(0..u64::MAX))),
+            cost: u32,
             seen in prop::collection::vec((any::<u64>(), any::<u64>()), 0..=MOST_SCOPES),
         ) {
             let key = Key::new(&namespace, id);
-            let entry = Entry { bytes: bytes.map(Bytes::from), expires };
+            let (created, [soft, expires, kept]) = times;
+            let bytes = bytes.map(Bytes::from);
+            let entry = Entry { bytes, created, soft, expires, kept, cost };
             let seen: Vec<_> =
                 seen.into_iter().map(|(scope, generation)| Seen { scope, generation }).collect();
             let read = decode(&Bytes::from(encode(&key, &entry, &seen).unwrap())).unwrap();

@@ -89,7 +89,8 @@ impl Landing {
         let scopes = [&implied, self.scopes.as_slice()].concat();
         for tier in &self.shared.tiers {
             let stamp = tier.stamp(&self.key, &scopes).await;
-            if let Some(entry) = tier.get(&self.key).await {
+            let found = tier.get(&self.key).await;
+            if let Some(entry) = found.filter(|entry| entry.is_fresh(self.shared.clock.wall())) {
                 count(self.namespace.counters.hits_from(tier.origin()));
                 return Some((entry, tier.origin()));
             }
@@ -144,8 +145,17 @@ impl Landing {
     fn entry(&self, loaded: Loaded) -> Entry {
         let random = RandomState::new().hash_one(self.began);
         let ttl = self.namespace.settings.time(loaded.ttl, loaded.bytes.is_none(), random);
-        let expires = ttl.map(|ttl| self.shared.clock.wall().saturating_add(millis(ttl)));
-        Entry { bytes: loaded.bytes, expires }
+        let wall = self.shared.clock.wall();
+        let took = self.shared.clock.now().saturating_sub(self.began);
+        let expires = ttl.map(|ttl| wall.saturating_add(millis(ttl)));
+        Entry {
+            bytes: loaded.bytes,
+            created: wall.saturating_sub(took),
+            soft: None,
+            expires,
+            kept: expires,
+            cost: u32::try_from(took.saturating_mul(1_000)).unwrap_or(u32::MAX),
+        }
     }
 
     fn loaded(&self, entry: Entry, origin: Origin) -> Outcome {

@@ -14,7 +14,7 @@ use crate::key::{Key, Scope};
 use crate::tier::{Stamp, Tier, TierError, TierStats};
 
 fn entry(text: &str) -> Entry {
-    Entry { bytes: Some(Bytes::copy_from_slice(text.as_bytes())), expires: None }
+    Entry::new(Some(Bytes::copy_from_slice(text.as_bytes())))
 }
 
 fn scope(name: &str) -> Scope {
@@ -46,7 +46,7 @@ async fn keeps_values_of_every_kind(tier: &dyn Tier) -> Result<(), TierError> {
     let ids = [vec![], vec![0, 255, b'/', b'\n', b'*'], vec![7; 10_000]];
     let values = [Some(Bytes::new()), None, Some(Bytes::from(vec![9; 100_000]))];
     for (id, bytes) in ids.iter().zip(values) {
-        let (key, kept) = (Key::new("conformance", id), Entry { bytes, expires: None });
+        let (key, kept) = (Key::new("conformance", id), Entry::new(bytes));
         assert_eq!(tier.get(&key).await?, None, "{key} is not there yet");
         put(tier, &key, &[scope("kinds")], &kept).await?;
         assert_eq!(tier.get(&key).await?.as_ref(), Some(&kept), "{key} came back changed");
@@ -101,10 +101,18 @@ async fn forgets_a_removed_key(tier: &dyn Tier) -> Result<(), TierError> {
 
 async fn goes_by_time(tier: &dyn Tier, clock: &Clock) -> Result<(), TierError> {
     let (key, scopes) = (Key::new("conformance", "timed"), [scope("timed")]);
-    let timed = Entry { expires: Some(clock.wall() + 1_000), ..entry("timed") };
+    let now = clock.wall();
+    let timed = Entry {
+        created: now,
+        soft: Some(now + 100),
+        expires: Some(now + 500),
+        kept: Some(now + 1_000),
+        cost: 77,
+        ..entry("timed")
+    };
     put(tier, &key, &scopes, &timed).await?;
     clock.advance(Duration::from_millis(999));
-    assert_eq!(tier.get(&key).await?, Some(timed), "the expiry travels with the entry");
+    assert_eq!(tier.get(&key).await?, Some(timed), "its moments travel with the entry");
     clock.advance(Duration::from_millis(1));
     assert_eq!(tier.get(&key).await?, None, "the entry is past its time");
     Ok(())

@@ -41,7 +41,7 @@ fn child() {
             let n = version % 40;
             let bytes = version.to_be_bytes().repeat(500);
             let stamp = tier.stamp(&key(n), &[scope(n)]).await.unwrap();
-            let entry = Entry { bytes: Some(bytes.into()), expires: None };
+            let entry = Entry::new(Some(bytes.into()));
             tier.put(&key(n), &entry, &stamp).await.unwrap();
             say(&format!("put {n} {version}"));
             if version % 5 == 0 {

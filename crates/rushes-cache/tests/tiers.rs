@@ -338,7 +338,7 @@ async fn a_write_that_lands_after_all_gave_it_up_is_dead_on_arrival() {
     let late = tokio::spawn({
         let tier = tier.clone();
         async move {
-            let old = Entry { bytes: Some(Bytes::from(vec![0; 4])), expires: None };
+            let old = Entry::new(Some(Bytes::from(vec![0; 4])));
             tier.put(&key("a"), &old, &stamp).await
         }
     });
@@ -397,7 +397,7 @@ async fn the_disk_tier_stays_within_its_bytes() {
     let folder = TempDir::new().unwrap();
     let tier = Disk::open(folder.path(), 4 * MIB).unwrap();
     let value = Bytes::from(vec![1; 20_000]);
-    let entry = Entry { bytes: Some(value), expires: None };
+    let entry = Entry::new(Some(value));
     for n in 0..1_000 {
         let key = key(&n.to_string());
         let stamp = tier.stamp(&key, &[video()]).await.unwrap();
@@ -415,7 +415,7 @@ async fn the_disk_tier_stays_within_its_bytes() {
 #[tokio::test]
 async fn a_restart_finds_everything_also_without_the_written_index() {
     let folder = TempDir::new().unwrap();
-    let entry = |n: u32| Entry { bytes: Some(n.to_be_bytes().repeat(2_000).into()), expires: None };
+    let entry = |n: u32| Entry::new(Some(n.to_be_bytes().repeat(2_000).into()));
     let tier = Disk::open(folder.path(), 16 * MIB).unwrap();
     for n in 0..500 {
         let key = key(&n.to_string());

@@ -32,7 +32,8 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// As all methods: when the tier cannot be reached or is broken; to the cache that is a miss.
     async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Result<Stamp, TierError>;
 
-    /// The entry, when it is whole, in time, and nothing that covers it was invalidated.
+    /// The entry, when it is whole, [kept](Entry::kept), and nothing that covers it was invalidated.
+    /// It may be past its [`Entry::expires`]: the cache looks at that itself.
     async fn get(&self, key: &Key) -> Result<Option<Entry>, TierError>;
 
     /// Keeps an entry whose load began after `stamp` was taken.

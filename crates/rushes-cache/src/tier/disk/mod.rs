@@ -197,11 +197,10 @@ impl Shared {
             count(&self.counters.corrupt);
         }
         let wall = self.clock.wall();
-        let in_time = |entry: &Entry| entry.expires.is_none_or(|expires| wall < expires);
         self.with(|files| {
             let valid = decoded.filter(|decoded| {
                 let holds = files.generations.hold(&decoded.seen);
-                holds && decoded.key == *key && in_time(&decoded.entry)
+                holds && decoded.key == *key && decoded.entry.is_kept(wall)
             });
             if valid.is_none() {
                 files.segments.forget(name, slot);
