@@ -17,6 +17,17 @@ pub(crate) fn minute() -> Result<PathBuf> {
     make("minute.mp4", |clip| encode(&source, 90, "fps=24", "23", clip))
 }
 
+/// Ten minutes of the same, over and over.
+pub(crate) fn ten_minutes() -> Result<PathBuf> {
+    let minute = minute()?;
+    make("ten-minutes.mp4", |clip| {
+        let mut command = ffmpeg();
+        command.args(["-stream_loop", "6", "-i"]).arg(&minute);
+        child::run(command.args(["-c", "copy", "-t", "600"]).arg(clip))?;
+        Ok(())
+    })
+}
+
 /// Two hours of a static camera before which people walk: 720p H.264, 10 frames a second.
 pub(crate) fn two_hours() -> Result<PathBuf> {
     let source = first_of(&["one-by-one-person-detection.mp4"], "cup.mp4")?;

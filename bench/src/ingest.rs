@@ -26,30 +26,36 @@ const RUNS: usize = 3;
 pub(crate) fn sampled(report: &mut Report) -> Result<()> {
     // ffmpeg's idiom for "the first frame at or after each second".
     let every_second = "select='isnan(prev_selected_t)+gt(floor(t),floor(prev_selected_t))'";
-    compare(report, "ingest.sampled", &["--every", "1s"], &[], every_second)
+    let way = Way { sampling: &["--every", "1s"], input: &[], filter: every_second };
+    compare(report, "ingest.sampled", &footage::minute()?, &way)
 }
 
-/// The keyframes of the same clip.
+/// The keyframes of ten minutes of the same; and of the minute and a half itself, where starting
+/// ffprobe and ffmpeg costs as much as the work.
 pub(crate) fn keyframes(report: &mut Report) -> Result<()> {
-    compare(report, "ingest.keyframes", &["--keyframes"], &["-skip_frame", "nokey"], "null")
+    let input = &["-skip_frame", "nokey"];
+    let way = Way { sampling: &["--keyframes"], input, filter: "null" };
+    compare(report, "ingest.keyframes", &footage::ten_minutes()?, &way)?;
+    compare(report, "ingest.keyframes_of_a_short_clip", &footage::minute()?, &way)
 }
 
-fn compare(
-    report: &mut Report,
-    name: &'static str,
-    sampling: &[&str],
-    input: &[&str],
-    filter: &str,
-) -> Result<()> {
-    let clip = footage::minute()?;
+/// How frames are chosen by us, and the same for the peer.
+struct Way<'a> {
+    sampling: &'a [&'a str],
+    input: &'a [&'a str],
+    filter: &'a str,
+}
+
+fn compare(report: &mut Report, name: &'static str, clip: &Path, way: &Way<'_>) -> Result<()> {
     let (mut walls, mut limits) = (Vec::new(), Vec::new());
     let cores = std::thread::available_parallelism()?.get() as f64;
     for _ in 0..RUNS {
-        let decoding = decode_to_null(&clip, input, filter)?;
+        let decoding = decode_to_null(clip, way)?;
         let library = Library::new()?;
-        let ours = library.run(&[&["ingest", text(&clip)?, "--no-sidecars"], sampling].concat())?;
+        let ours =
+            library.run(&[&["ingest", text(clip)?, "--no-sidecars"], way.sampling].concat())?;
         let kept = kept_frames(&library)?;
-        let encoding = cwebp(&footage::frames(&clip, &kept)?)?;
+        let encoding = cwebp(&footage::frames(clip, &kept)?)?;
         report.note(&format!(
             "{name}: {:.2} s wall, {:.2} s of processor; ffmpeg {decoding:.2} s + cwebp {:.2} s on {} frames",
             ours.wall, ours.cpu, encoding.seconds, kept.len(),
@@ -90,9 +96,9 @@ pub(crate) fn memory(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn decode_to_null(clip: &Path, input: &[&str], filter: &str) -> Result<f64> {
+fn decode_to_null(clip: &Path, way: &Way<'_>) -> Result<f64> {
     let mut command = footage::ffmpeg();
-    command.args(input).arg("-i").arg(clip).args(["-map", "0:v:0", "-vf", filter]);
+    command.args(way.input).arg("-i").arg(clip).args(["-map", "0:v:0", "-vf", way.filter]);
     Ok(child::run(command.args(["-fps_mode", "passthrough", "-f", "null", "-"]))?.cpu)
 }
 

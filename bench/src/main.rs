@@ -39,7 +39,7 @@ type Measure = (&'static str, &'static [&'static str], fn(&mut Report) -> Result
 
 const FIGURES: &[Measure] = &[
     ("ingest", &["ingest.sampled"], ingest::sampled),
-    ("ingest", &["ingest.keyframes"], ingest::keyframes),
+    ("ingest", &["ingest.keyframes", "ingest.keyframes_of_a_short_clip"], ingest::keyframes),
     ("ingest", &["ingest.memory"], ingest::memory),
     ("ingest", &["import.rows"], import::rows),
     ("ingest", &["open.million"], open::million),

@@ -5,13 +5,22 @@ use serde_json::{Map, Value};
 
 use super::display::{Curve, Display, Turn};
 
-/// What `-show_format -show_streams -show_chapters` prints.
+/// What `-show_program_version -show_format -show_streams -show_chapters` prints.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Described {
     pub(super) streams: Vec<Stream>,
     pub(super) format: Format,
     pub(super) chapters: Vec<Chapter>,
+    pub(super) program_version: ProgramVersion,
+}
+
+/// What ffprobe says of itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProgramVersion {
+    pub(super) version: String,
+    pub(super) configuration: String,
 }
 
 /// The container.

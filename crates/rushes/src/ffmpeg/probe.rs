@@ -44,9 +44,10 @@ pub(crate) struct Probe {
 /// when it is not a video.
 pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
     check(path)?;
-    // Each of the three takes a child, and none needs another's answer.
+    // Both take a child, and neither needs the other's answer.
     let ahead = Ahead::of(path, limits);
-    let (described, build) = tokio::try_join!(describe(path, limits), Build::installed())?;
+    let described = describe(path, limits).await?;
+    let build = Build::beside(&described.program_version).await?;
     let Some(stream) = chosen(&described.streams) else {
         return Err(refused(path, no_video(&described.streams)));
     };
@@ -68,7 +69,8 @@ pub(crate) async fn probe(path: &Path, limits: &Limits) -> Result<Probe> {
 
 async fn describe(path: &Path, limits: &Limits) -> Result<Described> {
     let mut arguments = words(["-hide_banner", "-loglevel", "level+error", "-of", "json"]);
-    arguments.extend(words(["-show_format", "-show_streams", "-show_chapters"]));
+    arguments.extend(words(["-show_program_version", "-show_format"]));
+    arguments.extend(words(["-show_streams", "-show_chapters"]));
     arguments.extend(described_input(path, &[])?);
     let mut child = Child::start(Program::Ffprobe, arguments, path, limits).await?;
     let text = child.all(MOST_DESCRIPTION).await?;

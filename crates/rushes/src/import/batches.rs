@@ -2,19 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, TryStreamExt};
 use rushes_store::{Kind, NewEntry, RunId, Store};
+use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::fault::{Entries, Fault};
 use super::options::Rejected;
 use super::plan::{Plan, unreadable};
 use crate::error::{Error, Kind as ErrorKind, Result};
 
-/// Entries written in one transaction.
-const BATCH: usize = 2000;
+/// Entries written in one transaction, at most: larger ones write the same pages of the indexes
+/// less often, and keep other writers out for longer.
+const BATCH: usize = 8000;
+
+/// The same in bytes of data, about.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Batches waiting for the writer; the parser waits when there are more.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
+
+/// Batches being written: one in the database, while the next is made ready for it.
+const WRITING: usize = 2;
 
 /// How many of the rejected records are told.
 const TOLD: usize = 10;
@@ -43,16 +53,23 @@ impl Tally {
 
 /// Reads all entries of the plan on a thread of its own and writes them into the run meanwhile.
 pub(super) async fn fill(store: &dyn Store, run: RunId, plan: Plan, strict: bool) -> Result<Tally> {
-    let (sender, mut batches) = mpsc::channel(WAITING);
+    let (sender, batches) = mpsc::channel(WAITING);
     let Plan { origin, kind, entries, .. } = plan;
     let reading = tokio::task::spawn_blocking(move || read(entries, &origin, strict, &sender));
     let mut written = Tally::default();
     written.kinds.extend(kind);
-    while let Some((kind, batch)) = batches.recv().await {
-        written.read += batch.len() as u64;
-        *written.added.entry(kind.to_string()).or_default() += store.run_write(run, batch).await?;
+    let write = |(kind, batch): Batch| async move {
+        let read = batch.len() as u64;
+        let added = store.run_write(run, batch).await?;
+        Ok::<_, Error>((kind, read, added))
+    };
+    let mut writes = ReceiverStream::new(batches).map(write).buffered(WRITING);
+    while let Some((kind, read, added)) = writes.try_next().await? {
+        written.read += read;
+        *written.added.entry(kind.to_string()).or_default() += added;
         written.kinds.insert(kind);
     }
+    drop(writes);
     let (rejected, rejections) = reading.await.map_err(|error| {
         Error::caused(ErrorKind::Internal, "the reader of the file failed", error)
     })??;
@@ -71,11 +88,12 @@ fn read(
     sender: &mpsc::Sender<Batch>,
 ) -> Result<(u64, Vec<Rejected>)> {
     let mut waiting: BTreeMap<Kind, Vec<NewEntry>> = BTreeMap::new();
-    let (mut count, mut sent) = (0, false);
+    let (mut count, mut bytes, mut sent) = (0, 0, false);
     let (mut rejected, mut rejections) = (0, Vec::new());
     for entry in entries {
         match entry {
             Ok(entry) => {
+                bytes += rough_bytes(&entry.data);
                 match waiting.get_mut(&entry.kind) {
                     Some(batch) => batch.push(entry),
                     None => _ = waiting.insert(entry.kind.clone(), vec![entry]),
@@ -90,8 +108,8 @@ fn read(
             }
             Err(fault) => return Err(unreadable(origin, fault)),
         }
-        if count == BATCH {
-            (count, sent) = (0, true);
+        if count >= BATCH || bytes >= BATCH_BYTES {
+            (count, bytes, sent) = (0, 0, true);
             if !send(&mut waiting, sender) {
                 break;
             }
@@ -102,6 +120,19 @@ fn read(
     }
     send(&mut waiting, sender);
     Ok((rejected, rejections))
+}
+
+/// What a value takes in memory, about: batches are bounded by it.
+fn rough_bytes(value: &Value) -> usize {
+    let within = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(rough_bytes).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| name.len() + rough_bytes(member)).sum()
+        }
+        _ => 0,
+    };
+    within + size_of::<Value>()
 }
 
 fn send(waiting: &mut BTreeMap<Kind, Vec<NewEntry>>, sender: &mpsc::Sender<Batch>) -> bool {
