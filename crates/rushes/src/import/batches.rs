@@ -150,3 +150,35 @@ fn nothing_good(origin: &str, rejected: u64, rejections: &[Rejected]) -> Error {
         format!("{origin}: nothing in it could be imported; {first}{all}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(count: usize, text: usize) -> Entries {
+        let entry = move |at: usize| NewEntry {
+            kind: Kind::new("caption").unwrap(),
+            start: at as f64,
+            end: at as f64,
+            estimated: false,
+            data: serde_json::json!({"text": "x".repeat(text)}),
+            text: None,
+            label: None,
+            blob: None,
+        };
+        Box::new((0..count).map(move |at| Ok(entry(at))))
+    }
+
+    fn batches(entries: Entries) -> Vec<usize> {
+        let (sender, mut batches) = mpsc::channel(100);
+        read(entries, "a file", true, &sender).unwrap();
+        drop(sender);
+        std::iter::from_fn(|| Some(batches.blocking_recv()?.1.len())).collect()
+    }
+
+    #[test]
+    fn batches_are_bounded_by_entries_and_by_bytes() {
+        assert_eq!(batches(entries(BATCH + 1, 1)), [BATCH, 1]);
+        assert_eq!(batches(entries(5, BATCH_BYTES / 2)), [2, 2, 1]);
+    }
+}
