@@ -11,7 +11,6 @@ mod dashboard;
 mod facts;
 mod fate;
 mod http;
-mod incoming;
 mod mcp;
 mod telemetry;
 mod words;

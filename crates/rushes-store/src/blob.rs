@@ -50,6 +50,11 @@ impl Blobs {
         Ok(blobs)
     }
 
+    /// The folder as it is, for a library that is only read.
+    pub fn open_to_read(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
     /// Waits until nobody deletes blobs, and keeps it so: others may hold too.
     pub fn hold(&self) -> Result<BlobHold> {
         self.locked(File::lock_shared)

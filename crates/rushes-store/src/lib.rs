@@ -101,4 +101,4 @@ pub use model::{
 pub use page::{Cursor, Page};
 pub use query::{EntryQuery, Hit, SearchQuery};
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
-pub use store::{Finished, Older, Run, RunId, Store};
+pub use store::{Finished, Older, Run, RunId, Store, Unfinished};

@@ -1,7 +1,9 @@
 //! Advisory locks on files, freed by the system when their holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::model::VideoId;
@@ -9,9 +11,11 @@ use crate::model::VideoId;
 /// One writer for each video: held while a run of it is written.
 ///
 /// Each lock is a file handle of its own, so tasks of one process exclude each other as processes
-/// do. The lock files stay: deleting one would let two holders lock two files of one name.
+/// do. Its file goes with it. Whoever waited for a file that is gone by then holds nothing: the
+/// lock is only taken when the file that was locked is still the one of that name.
 #[derive(Debug)]
 pub struct VideoLock {
+    path: PathBuf,
     _file: File,
 }
 
@@ -20,16 +24,39 @@ impl VideoLock {
     /// [`Error::Busy`] when another process or task holds it.
     pub fn take(folder: &Path, video: &VideoId) -> Result<Self> {
         let path = folder.join(format!("{video}.lock"));
-        let file = open(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy(format!(
-                "video {video} is being written by another ingest or import; try again later"
-            ))),
-            Err(TryLockError::Error(source)) => {
-                Err(Error::Io { what: format!("lock {}", path.display()), source })
+        let failed = || Error::io(format!("lock {}", path.display()));
+        loop {
+            let file = open(&path)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path).map_err(failed())? => {
+                    return Ok(Self { path, _file: file });
+                }
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy(busy(video))),
+                Err(TryLockError::Error(source)) => return Err(failed()(source)),
             }
         }
+    }
+}
+
+impl Drop for VideoLock {
+    fn drop(&mut self) {
+        // Still locked: nobody else can have taken this name. A file that stays does no harm.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn busy(video: &VideoId) -> String {
+    format!("video {video} is being written by another ingest or import; try again later")
+}
+
+/// Whether the open file is the one of this name.
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    let held = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -49,6 +76,8 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -61,5 +90,27 @@ mod tests {
         VideoLock::take(folder.path(), &other).unwrap();
         drop(held);
         VideoLock::take(folder.path(), &video).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn one_holder_at_a_time_although_the_file_comes_and_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let video = VideoId::parse("00112233445566aa").unwrap();
+        let (inside, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let Ok(held) = VideoLock::take(folder.path(), &video) else { continue };
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        taken.fetch_add(1, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(held);
+                    }
+                });
+            }
+        });
+        assert!(taken.into_inner() > 0);
     }
 }

@@ -18,7 +18,9 @@ pub type RunId = i64;
 pub enum Older {
     /// They stay, and the new ones stand beside them.
     Keep,
-    /// Entries of other recipes, of the kinds that this run wrote, are removed in the same commit.
+    /// Those of the same recipe that this run did not write again are removed in the same commit.
+    Own,
+    /// All that this run did not write again are removed in the same commit, whoever made them.
     Replace,
 }
 
@@ -33,12 +35,27 @@ pub struct Run {
     pub last: Option<f64>,
 }
 
+/// A run that is open: being written, or left by a writer that died.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// Its id.
+    pub run: RunId,
+    /// The video it is of, which no read may know yet.
+    pub video: VideoId,
+    /// The video's name, once reads know it.
+    pub name: Option<String>,
+    /// What makes its entries.
+    pub recipe: Recipe,
+    /// How many entries it holds.
+    pub count: u64,
+}
+
 /// What [`Store::run_finish`] reports.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     /// Entries that became visible.
     pub added: u64,
-    /// Entries of older recipes that were removed.
+    /// Older entries that were removed.
     pub removed: u64,
     /// Blobs of the removed entries that nothing refers to any more. See [`crate::Blobs::hold`]
     /// before deleting their files.
@@ -100,7 +117,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds a batch in one transaction. Returns how many were new.
     async fn run_write(&self, run: RunId, entries: Vec<NewEntry>) -> Result<u64>;
     /// Makes the run's entries visible, in one commit. `kinds` are those that were computed, with
-    /// or without entries. [`crate::Error::NotFound`] when the video is not there (any more).
+    /// or without entries. What becomes of older ones holds for these kinds; other than
+    /// [`Older::Keep`] is for runs that were opened without `resume`.
+    /// [`crate::Error::NotFound`] when the video is not there (any more).
     async fn run_finish(&self, run: RunId, kinds: &[Kind], older: Older) -> Result<Finished>;
     /// [`Store::put_video`] and [`Store::run_finish`] in one commit: a video appears together with
     /// its frames.
@@ -111,8 +130,11 @@ pub trait Store: Send + Sync + 'static {
         kinds: &[Kind],
         older: Older,
     ) -> Result<Finished>;
-    /// Drops a run and its entries; returns the blobs that nothing refers to any more.
+    /// Drops a run and its entries, and the place of a video that nothing else holds; returns the
+    /// blobs that nothing refers to any more.
     async fn run_abort(&self, run: RunId) -> Result<Vec<BlobHash>>;
+    /// All open runs, oldest first. Whether one is being written, its video's lock tells.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>>;
     /// Whether a run of this recipe was finished for this video, and nothing of it replaced since.
     async fn has_run(&self, video: &VideoId, recipe: &Recipe) -> Result<bool>;
     /// Appends a message.
@@ -126,6 +148,7 @@ pub trait Store: Send + Sync + 'static {
     async fn unused(&self, blobs: &[BlobHash]) -> Result<Vec<BlobHash>>;
     /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.
     async fn facts(&self) -> Result<serde_json::Value>;
-    /// Problems that an integrity check found, one a line; empty when sound.
+    /// Problems that an integrity check found, one a line; empty when sound. What only a writer can
+    /// check is left out of a library that is opened to be read.
     async fn check(&self) -> Result<Vec<String>>;
 }

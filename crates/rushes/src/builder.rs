@@ -1,29 +1,82 @@
 //! Settings become components, once: folders, store, blobs, cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rushes_cache::Cache;
 use rushes_store::{Blobs, SqliteOptions, SqliteStore, Store};
+use rustix::fs::{Access, access};
 
 use crate::config::Settings;
 use crate::engine::{Inner, Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
+use crate::incoming;
 use crate::read::{Freshness, Meter};
 
-/// Opens the library that the settings describe.
+/// Opens the library that the settings describe, making it if it is not there.
 pub(crate) async fn open(settings: Settings) -> Result<Rushes> {
     checked_path(&settings.library)?;
-    make_folder(&settings.library)?;
-    make_folder(&settings.library.join("locks"))?;
+    if !is_there(&settings) {
+        make_folder(&settings.library)?;
+    }
+    put_together(settings).await
+}
+
+/// Opens the library that the settings describe, if it is there.
+pub(crate) async fn open_existing(settings: Settings) -> Result<Rushes> {
+    checked_path(&settings.library)?;
+    if !is_there(&settings) {
+        return Err(Error::not_found(format!(
+            "no library in {}: `rushes ingest FILE` makes one there, --library DIR names another",
+            settings.library.display()
+        )));
+    }
+    put_together(settings).await
+}
+
+async fn put_together(settings: Settings) -> Result<Rushes> {
     let settings = Settings { library: absolute(&settings.library)?, ..settings };
-    let file = settings.database.clone().unwrap_or_else(|| settings.library.join("rushes.db"));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&file, &SqliteOptions::default())?);
-    let blobs = Blobs::open(settings.library.join("blobs"))?;
+    let file = database(&settings);
+    let read_only = is_there(&settings) && !may_be_written(&settings.library, &file);
+    let (store, blobs) = match read_only {
+        true => to_read(&settings.library, &file)?,
+        false => to_write(&settings.library, &file)?,
+    };
     let cache = Cache::builder().memory(settings.memory).build();
     let freshness = Freshness::new(store.seq().await?, settings.staleness);
-    let inner = Inner { settings, store, blobs, cache, freshness, meter: Meter::default() };
+    let meter = Meter::default();
+    let inner = Inner { settings, store, blobs, cache, freshness, meter, read_only };
     Ok(Rushes { inner: Arc::new(inner) })
+}
+
+type Kept = (Arc<dyn Store>, Blobs);
+
+fn to_write(library: &Path, file: &Path) -> Result<Kept> {
+    make_folder(&library.join("locks"))?;
+    incoming::sweep(library);
+    let store = SqliteStore::open(file, &SqliteOptions::default())?;
+    Ok((Arc::new(store), Blobs::open(library.join("blobs"))?))
+}
+
+fn to_read(library: &Path, file: &Path) -> Result<Kept> {
+    let store = SqliteStore::open_to_read(file, &SqliteOptions::default())?;
+    Ok((Arc::new(store), Blobs::open_to_read(library.join("blobs"))))
+}
+
+fn database(settings: &Settings) -> PathBuf {
+    settings.database.clone().unwrap_or_else(|| settings.library.join("rushes.db"))
+}
+
+/// A file that cannot be looked at is taken to be there: opening it says why it cannot be.
+fn is_there(settings: &Settings) -> bool {
+    settings.library.is_dir() && database(settings).try_exists().unwrap_or(true)
+}
+
+/// Whether the library's folder, its database and what SQLite puts beside that may be written.
+fn may_be_written(library: &Path, file: &Path) -> bool {
+    let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let places = [library, file, beside.unwrap_or(Path::new("."))];
+    places.iter().all(|place| access(*place, Access::WRITE_OK).is_ok())
 }
 
 fn make_folder(folder: &Path) -> Result<()> {
@@ -36,7 +89,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
-fn absolute(folder: &Path) -> Result<std::path::PathBuf> {
+fn absolute(folder: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(folder).map_err(|error| {
         Error::caused(Kind::Internal, format!("{}: {error}", folder.display()), error)
     })

@@ -25,6 +25,8 @@ pub struct Settings {
     pub redis_url: String,
     /// Longest time another process's write may stay unseen.
     pub staleness: Duration,
+    /// Longest time that a write waits for another one of the same video.
+    pub patience: Duration,
     /// Greatest upload in bytes.
     pub upload: u64,
     /// Greatest coded frame in pixels.
@@ -47,6 +49,7 @@ impl Default for Settings {
             redis_enabled: false,
             redis_url: "redis://localhost:6379".to_owned(),
             staleness: Duration::from_millis(2),
+            patience: Duration::from_secs(10),
             upload: 8 << 30,
             pixels: 8192 * 8192,
             families: families::builtin(),
@@ -124,6 +127,14 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "How long a write of another process to the same library may stay unseen. Own \
                   writes are seen at once. A number without unit is seconds.",
         read: |s, text| duration(text, 1.0).map(|value| s.staleness = value),
+    },
+    Setting {
+        key: "patience",
+        alias: None,
+        default: "10s",
+        meaning: "How long an ingest, import or delete waits while another one writes the same \
+                  video, before it is refused as busy. A number without unit is seconds.",
+        read: |s, text| duration(text, 1.0).map(|value| s.patience = value),
     },
     Setting {
         key: "upload",

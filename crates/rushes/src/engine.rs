@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rushes_cache::Cache;
-use rushes_store::{Blobs, Message, Store, Video, VideoLock};
+use rushes_store::{Blobs, Error as StoreError, Message, Store, Video, VideoId, VideoLock};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::ModelFamily;
 use crate::config::Settings;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::ffmpeg::Limits;
 use crate::read::{Freshness, Meter, Served};
+
+/// How often a write looks whether another one of the same video is done.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// An open library: clone it freely, all clones share one cache and one store.
 #[derive(Clone)]
@@ -27,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) freshness: Freshness,
     pub(crate) meter: Meter,
+    /// Whether the library's files may not be written.
+    pub(crate) read_only: bool,
 }
 
 /// A page of videos.
@@ -69,10 +75,21 @@ impl std::fmt::Debug for Rushes {
 }
 
 impl Rushes {
-    /// Opens the library, making it if it is not there. Fails when the folder cannot be written,
-    /// the database is damaged, or a newer release made it.
+    /// Opens the library, making it if it is not there. One whose files may not be written is
+    /// opened to be read, and every write is refused. Fails when there is none and none can be
+    /// made, the database is damaged, or a newer release made it.
     pub async fn open(settings: Settings) -> Result<Self> {
         crate::builder::open(settings).await
+    }
+
+    /// As [`Rushes::open`], but makes nothing: fails with [`crate::ErrorKind::NotFound`] where no library is.
+    pub async fn open_existing(settings: Settings) -> Result<Self> {
+        crate::builder::open_existing(settings).await
+    }
+
+    /// Whether the library's files may not be written, so that it can only be read.
+    pub fn is_read_only(&self) -> bool {
+        self.inner.read_only
     }
 
     /// Closes this handle. Every write was durable when its call returned, so dropping all handles
@@ -85,19 +102,6 @@ impl Rushes {
     /// The settings that the library was opened with.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
-    }
-
-    /// A folder in the library for files on their way in; same file system as the blobs.
-    pub fn incoming(&self) -> Result<PathBuf> {
-        let folder = self.inner.settings.library.join("incoming");
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            Error::caused(
-                Kind::Internal,
-                format!("cannot make the folder for uploads: {error}"),
-                error,
-            )
-        })?;
-        Ok(folder)
     }
 
     /// Figures about cache, store and reads.
@@ -119,12 +123,33 @@ impl Rushes {
         Limits { pixels: self.inner.settings.pixels, ..Limits::default() }
     }
 
-    /// One writer at a time for each video, in this process and others.
-    pub(crate) fn lock(&self, video: &rushes_store::VideoId) -> Result<VideoLock> {
-        Ok(VideoLock::take(&self.locks(), video)?)
+    /// One writer at a time for each video, in this process and others. Waits for the one before,
+    /// within the `patience` setting.
+    pub(crate) async fn lock(&self, video: &VideoId) -> Result<VideoLock> {
+        self.check_writable()?;
+        let began = Instant::now();
+        loop {
+            match VideoLock::take(&self.locks(), video) {
+                Err(StoreError::Busy(_)) if began.elapsed() < self.inner.settings.patience => {
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
+                taken => return Ok(taken?),
+            }
+        }
     }
 
-    fn locks(&self) -> PathBuf {
+    /// Refuses to write where nothing may be written.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if !self.is_read_only() {
+            return Ok(());
+        }
+        let library = self.inner.settings.library.display();
+        Err(Error::invalid(format!(
+            "the library in {library} can only be read: its files may not be written by this user"
+        )))
+    }
+
+    pub(crate) fn locks(&self) -> PathBuf {
         self.inner.settings.library.join("locks")
     }
 }

@@ -36,12 +36,16 @@ mod engine;
 mod error;
 mod ffmpeg;
 pub mod import;
+mod incoming;
 pub mod ingest;
 pub mod read;
+mod repair;
 mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};
 pub use error::{Error, Kind as ErrorKind, Result};
 pub use ffmpeg::{Tool, tools};
+pub use incoming::Spooled;
+pub use repair::{Leftovers, Unfinished};
 pub use rushes_store as store;
 pub use write::Removed;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use rushes_store::{BlobHash, Message, Role, Video};
+use rushes_store::{BlobHash, Message, Role, Video, VideoId};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Rushes, checked_path};
@@ -24,14 +24,25 @@ pub struct Removed {
 
 impl Rushes {
     /// Deletes a video: its rows, cached values, and files that no other video uses. The file that
-    /// it was ingested from stays. Fails while the video is being written.
+    /// it was ingested from stays. The id of a video whose first ingest was broken off will do too.
+    /// Fails while the video is being written.
     pub async fn remove(&self, name: &str) -> Result<Removed> {
-        let video = self.resolve(name).await?.value;
-        let _lock = self.lock(&video.id)?;
-        let (change, unused) = self.inner.store.remove_video(&video.id).await?;
+        let video = self.removable(name).await?;
+        let _lock = self.lock(&video).await?;
+        let (change, unused) = self.inner.store.remove_video(&video).await?;
         self.applied(&change).await;
         let (blobs, bytes) = self.delete_blobs(unused).await?;
-        Ok(Removed { video: video.id.to_string(), blobs, bytes })
+        Ok(Removed { video: video.to_string(), blobs, bytes })
+    }
+
+    async fn removable(&self, name: &str) -> Result<VideoId> {
+        match self.resolve(name).await {
+            Ok(found) => Ok(found.value.id.clone()),
+            Err(error) if error.kind() == Kind::NotFound => {
+                self.unfinished_video(name).await?.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Imports what a model produced from a file or, for label files one a frame, a folder.
@@ -69,7 +80,7 @@ impl Rushes {
         options: ImportOptions,
     ) -> Result<Imported> {
         let timing = self.timing(video).await?;
-        let _lock = self.lock(&video.id)?;
+        let _lock = self.lock(&video.id).await?;
         let target = Target { video: video.clone(), timing };
         let store = self.inner.store.as_ref();
         let (imported, change) = import::import(store, target, source, options).await?;
@@ -90,7 +101,7 @@ impl Rushes {
     }
 
     /// Deletes those of the files that still nothing refers to, while nobody writes any.
-    async fn delete_blobs(&self, unused: Vec<BlobHash>) -> Result<(u64, u64)> {
+    pub(crate) async fn delete_blobs(&self, unused: Vec<BlobHash>) -> Result<(u64, u64)> {
         let blobs = self.inner.blobs.clone();
         let hold = blocking(move || Ok(blobs.hold_alone()?)).await?;
         let unused = self.inner.store.unused(&unused).await?;
@@ -109,7 +120,7 @@ impl Rushes {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -230,7 +230,9 @@ async fn a_removed_video_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_video_that_is_being_written_is_busy_and_not_hurt() {
     let folder = tempfile::tempdir().unwrap();
-    let rushes = open(folder.path()).await;
+    let mut settings = Settings::library(folder.path().join("library"));
+    settings.patience = Duration::ZERO;
+    let rushes = Rushes::open(settings).await.unwrap();
     let path = clip(folder.path(), 10);
     let video = rushes
         .ingest(Source::File(path.clone()), IngestOptions::default(), None)

@@ -14,9 +14,9 @@ Exit codes:
     0  done
     1  the library's files or database failed
     2  an argument is wrong, or the answer would be larger than allowed
-    3  nothing has that name, or it is gone
+    3  nothing has that name, no library is there, or it is gone
     4  the media or the format cannot be read; or several files of a batch failed differently
-    5  somebody else is writing the same thing: try later
+    5  somebody else is still writing the same video after --patience (10 s): try later
     6  a needed program is missing (see rushes doctor)
     7  stored data is damaged
   130  interrupted";

@@ -37,8 +37,13 @@ impl Globals {
         Settings::load(self.config.as_deref(), &flags)
     }
 
-    /// Opens the library.
+    /// Opens the library, which has to be there.
     pub(crate) async fn open(&self) -> Result<Rushes> {
+        Rushes::open_existing(self.settings()?).await
+    }
+
+    /// Opens the library, making it if it is not there.
+    pub(crate) async fn open_or_make(&self) -> Result<Rushes> {
         Rushes::open(self.settings()?).await
     }
 }

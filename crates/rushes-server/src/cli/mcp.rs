@@ -16,7 +16,7 @@ pub(crate) struct Mcp {}
 
 impl Mcp {
     pub(super) async fn run(self, globals: &Globals) -> Result<ExitCode> {
-        let engine = globals.open().await?;
+        let engine = globals.open_or_make().await?;
         engine.warm();
         mcp::over_stdio(engine.clone()).await?;
         engine.close().await?;

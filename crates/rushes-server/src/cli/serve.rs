@@ -34,7 +34,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<ExitCode> {
         self.check_addr()?;
-        let engine = globals.open().await?;
+        let engine = globals.open_or_make().await?;
         let listener = TcpListener::bind(self.addr).await.map_err(|error| {
             let why = format!("cannot listen on {}: {error}", self.addr);
             Error::caused(ErrorKind::Invalid, why, error)

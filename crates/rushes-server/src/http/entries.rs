@@ -148,5 +148,5 @@ async fn import(
     // Nobody should send a large body to learn that there is no such video.
     app.engine.video(&id).await?;
     let file = spooled(&app, &headers, body).await?;
-    Ok(axum::Json(app.engine.import_file(&id, &file, options).await?))
+    Ok(axum::Json(app.engine.import_file(&id, file.path(), options).await?))
 }

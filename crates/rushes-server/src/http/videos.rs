@@ -7,9 +7,8 @@ use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt;
 use rushes::ingest::{IngestOptions, Ingested, Source};
 use rushes::store::{Timeline, Video};
-use rushes::{Error, ErrorKind, Removed, Videos};
+use rushes::{Error, ErrorKind, Removed, Spooled, Videos};
 use serde::{Deserialize, Serialize};
-use tempfile::TempPath;
 use tokio_util::io::StreamReader;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,7 +19,6 @@ use super::app::App;
 use super::asking::{self, Path, Query};
 use super::payload::{self, Keep, Label};
 use super::problem::Problem;
-use crate::incoming;
 use crate::words::Ways;
 
 /// The routes of this resource.
@@ -158,7 +156,7 @@ async fn upload(
     let name = upload.name.clone();
     let options = upload.options()?;
     let file = spooled(&app, &headers, body).await?;
-    let source = Source::Owned(file.to_path_buf(), name);
+    let source = Source::Owned(file.path().to_owned(), name);
     let ingested = app.engine.ingest(source, options, None).await?;
     let status = if ingested.unchanged { StatusCode::OK } else { StatusCode::CREATED };
     let location = format!("/v1/videos/{}", ingested.video);
@@ -170,7 +168,7 @@ pub(super) async fn spooled(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-) -> Result<TempPath, Problem> {
+) -> Result<Spooled, Problem> {
     let limit = app.limits.upload;
     let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if said.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit) {
@@ -179,5 +177,5 @@ pub(super) async fn spooled(
         return Err(Error::new(ErrorKind::TooLarge, why).into());
     }
     let stream = body.into_data_stream().map_err(std::io::Error::other);
-    Ok(incoming::spool(&app.engine.incoming()?, StreamReader::new(stream), limit).await?)
+    Ok(app.engine.spool(StreamReader::new(stream), limit).await?)
 }

@@ -176,7 +176,7 @@ fn a_reader_that_leaves_early_is_no_failure() {
 
 #[test]
 fn failures_are_told_in_words_and_in_json() {
-    let library = Library::new();
+    let (library, _) = Library::with_clip();
     let run = library.run(["show", "nothing-here"]);
     assert_eq!(run.code, 3);
     assert!(run.stderr.starts_with("rushes: "), "{run:?}");
@@ -195,7 +195,8 @@ fn settings_come_from_flags_over_the_environment() {
     let library = Library::new();
     let elsewhere = tempfile::tempdir().unwrap();
     let folder = elsewhere.path().join("lib");
-    let run = library.run(["--library", folder.to_str().unwrap(), "--memory", "1MB", "ls"]);
+    let words = ["--library", folder.to_str().unwrap(), "--memory", "1MB", "ingest"];
+    let run = library.run(words.into_iter().chain([media::clip().to_str().unwrap()]));
     assert!(run.code == 0 && folder.is_dir(), "{run:?}");
     let wrong = library.run(["--memory", "lots", "ls"]);
     assert!(wrong.code == 2 && wrong.stderr.contains("--memory"), "{wrong:?}");

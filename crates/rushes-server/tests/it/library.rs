@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -31,6 +31,10 @@ pub(crate) struct Held {
     videos: Value,
     rows: BTreeMap<&'static str, u64>,
 }
+
+/// The rows that are counted. Not the recipes: one that nothing refers to says nothing, and waits
+/// to be used again.
+const COUNTED: [&str; 5] = ["videos", "entries", "timelines", "messages", "open_runs"];
 
 impl Library {
     pub(crate) fn new() -> Self {
@@ -103,27 +107,26 @@ impl Library {
         let feeding = std::thread::spawn(move || stdin.write_all(&input).is_ok());
         let output = child.wait_with_output().unwrap();
         feeding.join().unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Run::of(&output)
     }
 
-    /// What the library holds now.
+    /// What the library holds now; what none holds, when there is none yet.
     pub(crate) fn held(&self) -> Held {
         let mut files = BTreeMap::new();
         list(self.path(), &mut files);
+        if !self.path().join("rushes.db").exists() {
+            assert_eq!(files, BTreeMap::new());
+            let rows = COUNTED.map(|name| (name, 0)).into();
+            return Held { files, videos: Value::Array(Vec::new()), rows };
+        }
         let videos = self.run(["--json", "ls"]).json()["items"].clone();
         let stats = self.run(["--json", "stats"]).json();
-        // Not the recipes: one that nothing refers to says nothing, and waits to be used again.
-        let counted = ["videos", "entries", "timelines", "messages", "open_runs"];
-        let rows = counted.map(|name| (name, stats["store"][name].as_u64().unwrap())).into();
+        let rows = COUNTED.map(|name| (name, stats["store"][name].as_u64().unwrap())).into();
         Held { files, videos, rows }
     }
 }
 
-/// Files below a folder, without those that the database and the locks keep for themselves.
+/// Files below a folder, without those that the database keeps for itself and the blobs' lock.
 fn list(folder: &Path, files: &mut BTreeMap<PathBuf, u64>) {
     for item in std::fs::read_dir(folder).unwrap() {
         let path = item.unwrap().path();
@@ -132,7 +135,7 @@ fn list(folder: &Path, files: &mut BTreeMap<PathBuf, u64>) {
             continue;
         }
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.starts_with("rushes.db") || path.parent().unwrap().ends_with("locks") {
+        if name.starts_with("rushes.db") || path.ends_with("blobs/lock") {
             continue;
         }
         let size = path.metadata().unwrap().len();
@@ -141,6 +144,15 @@ fn list(folder: &Path, files: &mut BTreeMap<PathBuf, u64>) {
 }
 
 impl Run {
+    /// How a process ended.
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: output.stdout.clone(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Standard output as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()

@@ -10,3 +10,4 @@ mod media;
 mod openapi;
 mod refusals;
 mod server;
+mod upkeep;

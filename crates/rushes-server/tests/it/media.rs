@@ -38,6 +38,12 @@ pub(crate) fn clip() -> PathBuf {
     made("clip.mp4", &format!("{video} {audio} {coded}"))
 }
 
+/// Forty seconds that move, at twenty-five frames a second.
+pub(crate) fn long_clip() -> PathBuf {
+    let video = "-f lavfi -i testsrc2=size=320x240:rate=25:duration=40";
+    made("long.mp4", &format!("{video} -c:v libx264 -preset ultrafast -pix_fmt yuv420p"))
+}
+
 /// A second clip, unlike the first.
 pub(crate) fn other_clip() -> PathBuf {
     made("other.webm", "-f lavfi -i mandelbrot=size=160x120:rate=5 -t 3 -c:v libvpx -b:v 200k")

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::connection::{SqliteOptions, open_reader};
+use super::connection::{Access, SqliteOptions, open_reader};
 use crate::change::{Change, ChangeSet};
 use crate::error::{Error, Result};
 use crate::model::{Kind, VideoId, Window};
@@ -70,8 +70,8 @@ struct Seen {
 }
 
 impl Watch {
-    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Self> {
-        let db = open_reader(path, options)?;
+    pub(super) fn open(path: &Path, options: &SqliteOptions, access: Access) -> Result<Self> {
+        let db = open_reader(path, options, access)?;
         Ok(Self { seen: Mutex::new(Seen { db, data_version: -1, seq: 0 }) })
     }
 

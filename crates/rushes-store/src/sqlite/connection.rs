@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -37,6 +37,39 @@ pub struct SqliteOptions {
     pub busy_timeout: Duration,
 }
 
+/// What a connection may do with the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Read and write.
+    Whole,
+    /// Read, beside others who write, a file that this process may not write.
+    Read,
+    /// Read what nobody can write: no lock is taken and no log looked for.
+    Frozen,
+}
+
+/// How a file that this process may not write is opened. SQLite reads its log where that lies, by
+/// the index beside it, which it could not make.
+pub(super) fn access_to_read(path: &Path) -> Result<Access> {
+    let log = std::fs::metadata(beside(path, "-wal"));
+    if !log.is_ok_and(|log| log.len() > 0) {
+        return Ok(Access::Frozen);
+    }
+    if beside(path, "-shm").exists() {
+        return Ok(Access::Read);
+    }
+    Err(Error::Invalid(format!(
+        "{} has a log beside it that is still to be applied: open it once where it may be written",
+        path.display()
+    )))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
@@ -54,6 +87,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Busy("another process is writing to the library; try again".to_owned())
             }
+            Some(ErrorCode::ReadOnly) => only_read(),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Corrupt(format!("the library's database file is damaged: {error}"))
             }
@@ -67,22 +101,45 @@ const CHECKPOINT_PAGES: i64 = 4000;
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 96;
 
+/// Visible entries that an open run wrote again. Forgotten with the process, as is the need for
+/// them: only a run that is finished by the process that opened it asks.
+const AGAIN: &str = "CREATE TEMP TABLE again (
+    run INTEGER, entry INTEGER, PRIMARY KEY (run, entry)
+) WITHOUT ROWID";
+
 /// Opens a connection that may write.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection> {
-    let db = open(path, options, options.cache_bytes)?;
+    let db = open(path, options, Access::Whole, options.cache_bytes)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    db.execute_batch(AGAIN)?;
     Ok(db)
 }
 
 /// Opens a connection that only reads.
-pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection> {
-    let db = open(path, options, options.cache_bytes / 8)?;
+pub(super) fn open_reader(
+    path: &Path,
+    options: &SqliteOptions,
+    access: Access,
+) -> Result<Connection> {
+    let db = open(path, options, access, options.cache_bytes / 8)?;
     db.pragma_update(None, "query_only", true)?;
     Ok(db)
 }
 
-fn open(path: &Path, options: &SqliteOptions, cache_bytes: u64) -> Result<Connection> {
-    let db = Connection::open(path)?;
+fn open(
+    path: &Path,
+    options: &SqliteOptions,
+    access: Access,
+    cache_bytes: u64,
+) -> Result<Connection> {
+    let db = match access {
+        Access::Whole => Connection::open(path)?,
+        Access::Read => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        Access::Frozen => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("{}?immutable=1", address(path)), flags)?
+        }
+    };
     db.busy_timeout(options.busy_timeout)?;
     let synchronous = match options.durability {
         Durability::Process => "NORMAL",
@@ -98,6 +155,17 @@ fn open(path: &Path, options: &SqliteOptions, cache_bytes: u64) -> Result<Connec
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
+}
+
+/// A path as the address that SQLite reads options from.
+fn address(path: &Path) -> String {
+    let escaped = path.as_os_str().as_encoded_bytes().iter().map(|&byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02x}"),
+    });
+    format!("file:{}", escaped.collect::<String>())
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -125,6 +193,15 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
+    /// No thread and no writing: every write is refused.
+    pub(super) fn none() -> Self {
+        Self { jobs: None, thread: None }
+    }
+
+    pub(super) fn may_write(&self) -> bool {
+        self.jobs.is_some()
+    }
+
     /// Does `work` in one transaction, which has happened, durably, when this returns `Ok`. Once
     /// handed over it is done whether or not the caller still waits.
     pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
@@ -137,7 +214,7 @@ impl Writer {
             // Nobody may be listening any more: the work is done all the same.
             let _ = reply.send(in_transaction(db, work));
         });
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        let jobs = self.jobs.as_ref().ok_or_else(only_read)?;
         jobs.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -151,6 +228,10 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
+}
+
+fn only_read() -> Error {
+    Error::invalid("the library can only be read here: its files may not be written")
 }
 
 fn stopped() -> Error {
@@ -173,6 +254,7 @@ fn in_transaction<T>(
 pub(super) struct Readers {
     path: PathBuf,
     options: SqliteOptions,
+    access: Access,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
     /// Long reads leave one connection to the short ones.
@@ -180,11 +262,12 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn new(path: &Path, options: &SqliteOptions) -> Self {
+    pub(super) fn new(path: &Path, options: &SqliteOptions, access: Access) -> Self {
         let readers = options.readers.max(2);
         Self {
             path: path.to_owned(),
             options: options.clone(),
+            access,
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(readers),
             long_permits: Semaphore::new(readers - 1),
@@ -217,7 +300,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let db = match idle {
             Some(db) => db,
-            None => open_reader(&self.path, &self.options)?,
+            None => open_reader(&self.path, &self.options, self.access)?,
         };
         let value = work(&db);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);

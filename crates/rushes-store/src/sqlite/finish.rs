@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::runs::{Open, open_run, remove_lane, visible_lane};
+use super::runs::{Open, forget_again, open_run, remove_entries, remove_lane, visible_lane};
 use super::{change, videos};
 use crate::change::Change;
 use crate::error::{Error, Result};
@@ -28,6 +28,9 @@ pub(super) fn finish(
         video.map(|video| Change::Video(video.id.clone())).into_iter().collect();
     for kind in finish.kinds(run, kinds)? {
         let mut span = Span::default();
+        if older != Older::Keep {
+            finish.drop_outdated(run, &kind, &mut span, &mut finished)?;
+        }
         finished.added += finish.publish(run, &kind, &mut span)?;
         if older == Older::Replace {
             finish.replace(&kind, &mut span, &mut finished)?;
@@ -168,6 +171,34 @@ impl Finish<'_> {
         Ok(())
     }
 
+    /// Removes what this recipe made of a kind before and the run did not write again.
+    fn drop_outdated(
+        &self,
+        run: RunId,
+        kind: &Kind,
+        span: &mut Span,
+        finished: &mut Finished,
+    ) -> Result<()> {
+        let Some(lane) = visible_lane(self.transaction, &self.open, kind)? else { return Ok(()) };
+        let outdated = "lane = ?1 AND NOT EXISTS
+            (SELECT 1 FROM temp.again a WHERE a.run = ?2 AND a.entry = entries.id)";
+        let sql = format!("SELECT count(*), min(starts), max(ends) FROM entries WHERE {outdated}");
+        let (count, low, high): (u64, Option<f64>, Option<f64>) =
+            self.transaction
+                .query_row(&sql, [lane, run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        if count == 0 {
+            return Ok(());
+        }
+        span.add(low.zip(high));
+        finished.removed += count;
+        finished.blobs.extend(remove_entries(self.transaction, outdated, [lane, run])?);
+        self.transaction.execute(
+            "UPDATE lanes SET count = count - ?2, finished = ?3 WHERE id = ?1",
+            params![lane, count, self.seq],
+        )?;
+        Ok(())
+    }
+
     /// Removes what other recipes made of a kind.
     fn replace(&self, kind: &Kind, span: &mut Span, finished: &mut Finished) -> Result<()> {
         let mut statement = self.transaction.prepare_cached(
@@ -198,7 +229,7 @@ impl Finish<'_> {
             [video, recipe],
         )?;
         self.transaction.execute("UPDATE runs SET open = 0 WHERE id = ?", [run])?;
-        Ok(())
+        forget_again(self.transaction, run)
     }
 }
 

@@ -39,6 +39,18 @@ pub(super) fn migrate(db: &mut Connection, path: &Path, patience: Duration) -> R
     verify(db, path)
 }
 
+/// Refuses a file that is to be read as it is and is not of the present schema.
+pub(super) fn verify_present(db: &Connection, path: &Path) -> Result<()> {
+    if version(db)? < latest() {
+        recognise(db, path)?;
+        return Err(Error::Invalid(format!(
+            "{} was made by an older release: open it once where it may be written",
+            path.display()
+        )));
+    }
+    verify(db, path)
+}
+
 fn version(db: &Connection) -> Result<i64> {
     Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }

@@ -60,21 +60,27 @@ pub(super) const LANE: &str = "l.id, v.id, l.kind, r.tool, r.version, r.model, r
 pub(super) fn lane(row: &Row<'_>) -> Result<Lane> {
     let id: i64 = row.get(0)?;
     let damaged = |what: &str| Error::Corrupt(format!("lane {id}: its {what} is damaged"));
-    let params: String = row.get(6)?;
     Ok(Lane {
         id,
         video: VideoId::parse(&row.get::<_, String>(1)?).map_err(|_| damaged("video"))?,
         kind: Kind::new(&row.get::<_, String>(2)?).map_err(|_| damaged("kind"))?,
-        recipe: Recipe {
-            tool: row.get(3)?,
-            version: row.get(4)?,
-            model: row.get(5)?,
-            params: serde_json::from_str(&params).map_err(|_| damaged("recipe"))?,
-        },
+        recipe: recipe(row, 3)?,
         longest: row.get(7)?,
         long: row.get(8)?,
         finished: row.get(9)?,
         count: row.get(10)?,
+    })
+}
+
+/// A recipe from four columns, which begin at column `first`.
+pub(super) fn recipe(row: &Row<'_>, first: usize) -> Result<Recipe> {
+    let params: String = row.get(first + 3)?;
+    Ok(Recipe {
+        tool: row.get(first)?,
+        version: row.get(first + 1)?,
+        model: row.get(first + 2)?,
+        params: serde_json::from_str(&params)
+            .map_err(|_| Error::Corrupt(format!("the recipe {params:?} is damaged")))?,
     })
 }
 

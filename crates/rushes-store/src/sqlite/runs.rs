@@ -1,12 +1,12 @@
 //! Runs: the entries of one recipe for one video, written in batches, seen all at once.
 
-use rusqlite::{Connection, OptionalExtension, Statement, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Statement, Transaction, params};
 
 use super::prepare::canonical;
-use super::videos;
+use super::{rows, videos};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Kind, Recipe, VideoId};
-use crate::store::{Run, RunId};
+use crate::store::{Run, RunId, Unfinished};
 
 /// Entries longer than this many seconds are in an index of their own (`entries_long`).
 pub(super) const LONG: f64 = 60.0;
@@ -100,9 +100,36 @@ pub(super) fn visible_lane(
 
 /// Drops a run and its entries; returns the blobs that nothing refers to any more.
 pub(super) fn abort(transaction: &Transaction<'_>, run: RunId) -> Result<Vec<BlobHash>> {
-    open_run(transaction, run)?;
+    let Open { video, .. } = open_run(transaction, run)?;
     let blobs = drop_run(transaction, run)?;
+    transaction.execute(
+        "DELETE FROM videos WHERE row = ?1 AND NOT ready
+         AND NOT EXISTS (SELECT 1 FROM runs WHERE video = ?1)",
+        [video],
+    )?;
     videos::unused(transaction, blobs)
+}
+
+/// All open runs, oldest first.
+pub(super) fn unfinished(db: &Connection) -> Result<Vec<Unfinished>> {
+    let mut statement = db.prepare_cached(
+        "SELECT u.id, v.id, v.name, coalesce(sum(l.count), 0),
+         r.tool, r.version, r.model, r.params
+         FROM runs u JOIN videos v ON v.row = u.video JOIN recipes r ON r.id = u.recipe
+         LEFT JOIN lanes l ON l.run = u.id WHERE u.open = 1 GROUP BY u.id ORDER BY u.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(Unfinished {
+            run: row.get(0)?,
+            video: VideoId::parse(&row.get::<_, String>(1)?)?,
+            name: row.get(2)?,
+            count: row.get(3)?,
+            recipe: rows::recipe(row, 4)?,
+        });
+    }
+    Ok(found)
 }
 
 fn drop_run(transaction: &Transaction<'_>, run: RunId) -> Result<Vec<BlobHash>> {
@@ -112,7 +139,14 @@ fn drop_run(transaction: &Transaction<'_>, run: RunId) -> Result<Vec<BlobHash>> 
         blobs.extend(remove_lane(transaction, lane)?);
     }
     transaction.execute("DELETE FROM runs WHERE id = ?", [run])?;
+    forget_again(transaction, run)?;
     Ok(blobs)
+}
+
+/// Forgets which visible entries a run wrote again.
+pub(super) fn forget_again(transaction: &Transaction<'_>, run: RunId) -> Result<()> {
+    transaction.prepare_cached("DELETE FROM temp.again WHERE run = ?")?.execute([run])?;
+    Ok(())
 }
 
 /// All lanes of a video, those of open runs included.
@@ -126,17 +160,28 @@ fn ids(statement: &mut Statement<'_>, of: i64) -> Result<Vec<i64>> {
 
 /// Removes a lane with its entries; returns the blobs they referred to.
 pub(super) fn remove_lane(transaction: &Transaction<'_>, lane: i64) -> Result<Vec<BlobHash>> {
+    let blobs = remove_entries(transaction, "lane = ?1", [lane])?;
+    transaction.execute("DELETE FROM lanes WHERE id = ?", [lane])?;
+    Ok(blobs)
+}
+
+/// Removes the entries that a condition holds for; returns the blobs they referred to.
+pub(super) fn remove_entries(
+    transaction: &Transaction<'_>,
+    condition: &str,
+    params: impl Params + Clone,
+) -> Result<Vec<BlobHash>> {
+    let blobs = format!("SELECT DISTINCT blob FROM entries WHERE blob IS NOT NULL AND {condition}");
     let blobs = transaction
-        .prepare_cached("SELECT DISTINCT blob FROM entries WHERE lane = ? AND blob IS NOT NULL")?
-        .query_map([lane], |row| row.get(0).map(BlobHash))?
+        .prepare_cached(&blobs)?
+        .query_map(params.clone(), |row| row.get(0).map(BlobHash))?
         .collect::<rusqlite::Result<_>>()?;
     // The index over text is told the old words; it keeps no copy of them.
-    transaction.execute(
+    let words = format!(
         "INSERT INTO entries_text (entries_text, rowid, text)
-         SELECT 'delete', id, text FROM entries WHERE lane = ? AND text IS NOT NULL",
-        [lane],
-    )?;
-    transaction.execute("DELETE FROM entries WHERE lane = ?", [lane])?;
-    transaction.execute("DELETE FROM lanes WHERE id = ?", [lane])?;
+         SELECT 'delete', id, text FROM entries WHERE text IS NOT NULL AND {condition}"
+    );
+    transaction.execute(&words, params.clone())?;
+    transaction.execute(&format!("DELETE FROM entries WHERE {condition}"), params)?;
     Ok(blobs)
 }

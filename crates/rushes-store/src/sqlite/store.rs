@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::change::{self, Watch};
-use super::connection::{Readers, SqliteOptions, Writer, open_writer};
+use super::connection::{
+    Access, Readers, SqliteOptions, Writer, access_to_read, open_reader, open_writer,
+};
 use super::{entries, finish, migrate, prepare, queries, runs, search, videos, write};
 use crate::change::ChangeSet;
 use crate::error::{Error, Result};
@@ -15,7 +17,7 @@ use crate::model::{
 };
 use crate::page::{Cursor, Page};
 use crate::query::{EntryQuery, Hit, SearchQuery};
-use crate::store::{Finished, Older, Run, RunId, Store};
+use crate::store::{Finished, Older, Run, RunId, Store, Unfinished};
 
 /// Rows of a library in one SQLite file. Needs a Tokio runtime; on one with several threads short
 /// reads run in place. Dropping it waits for the write under way.
@@ -27,6 +29,20 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
+    /// Opens the library file at `path` only to read it, changing nothing of it or beside it: for
+    /// files that this process may not write. What others write meanwhile is seen if they had it
+    /// open before; while nobody has, it is taken not to change. [`Error::Invalid`] also when its
+    /// last writer died and its log is still to be applied, or when an older release made it.
+    pub fn open_to_read(path: &Path, options: &SqliteOptions) -> Result<Self> {
+        let access = access_to_read(path)?;
+        migrate::verify_present(&open_reader(path, options, access)?, path)?;
+        Ok(Self {
+            writer: Writer::none(),
+            readers: Arc::new(Readers::new(path, options, access)),
+            watch: Watch::open(path, options, access)?,
+        })
+    }
+
     /// Opens the library file at `path`, making it (and its folder) if it is not there, and
     /// bringing an older one to the present schema. [`Error::TooNew`] for one of a newer release,
     /// [`Error::Invalid`] for a database that is no library, [`Error::Corrupt`] for a file that
@@ -40,8 +56,8 @@ impl SqliteStore {
         migrate::migrate(&mut db, path, options.busy_timeout)?;
         Ok(Self {
             writer: Writer::start(db)?,
-            readers: Arc::new(Readers::new(path, options)),
-            watch: Watch::open(path, options)?,
+            readers: Arc::new(Readers::new(path, options, Access::Whole)),
+            watch: Watch::open(path, options, Access::Whole)?,
         })
     }
 }
@@ -145,6 +161,10 @@ impl Store for SqliteStore {
         self.writer.run(move |transaction| runs::abort(transaction, run)).await
     }
 
+    async fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        self.readers.short(runs::unfinished).await
+    }
+
     async fn has_run(&self, video: &VideoId, recipe: &Recipe) -> Result<bool> {
         self.readers.short(|db| runs::finished(db, video, recipe)).await
     }
@@ -170,7 +190,9 @@ impl Store for SqliteStore {
 
     async fn check(&self) -> Result<Vec<String>> {
         let mut problems = self.readers.long(queries::check).await?;
-        problems.extend(self.writer.run(queries::check_text).await?);
+        if self.writer.may_write() {
+            problems.extend(self.writer.run(queries::check_text).await?);
+        }
         Ok(problems)
     }
 }

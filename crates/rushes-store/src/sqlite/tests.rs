@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use rusqlite::{Connection, StatementStatus};
 
-use super::connection::open_reader;
+use super::connection::{Access, open_reader};
 use super::{Durability, SqliteOptions, SqliteStore, entries};
 use crate::error::Error;
 use crate::store::Store;
@@ -108,6 +108,40 @@ async fn check_finds_what_was_damaged() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_what_it_may_not_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a 100%?#.db");
+    let writer = open(&path).unwrap();
+    let put = |name: &str| {
+        let run = crate::testing::fixture::video(name);
+        let writer = &writer;
+        async move { writer.put_video(&run).await.unwrap() }
+    };
+    put("one.mp4").await;
+    // Beside a writer, whose log it reads.
+    let reader = SqliteStore::open_to_read(&path, &SqliteOptions::default()).unwrap();
+    put("two.mp4").await;
+    assert_eq!(reader.videos(10, None).await.unwrap().items.len(), 2);
+    assert_eq!(reader.changes_since(1).await.unwrap().seq, 2);
+    let refused = reader.put_video(&crate::testing::fixture::video("three.mp4")).await;
+    assert!(matches!(refused, Err(Error::Invalid(why)) if why.contains("only be read")));
+    // A copy of its files without the index of the log.
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    std::fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+    let error = SqliteStore::open_to_read(&copy, &SqliteOptions::default()).unwrap_err();
+    assert!(matches!(&error, Error::Invalid(why) if why.contains("log")), "{error}");
+    // After the last has closed, nothing is made beside it.
+    drop((reader, writer));
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let before = files();
+    let frozen = SqliteStore::open_to_read(&path, &SqliteOptions::default()).unwrap();
+    assert_eq!(frozen.videos(10, None).await.unwrap().items.len(), 2);
+    assert_eq!(frozen.check().await.unwrap(), [""; 0]);
+    assert_eq!(files(), before);
+}
+
 /// A cached statement was once prepared anew for each read, because the table that it reads has
 /// partial indexes: single reads took 45 us instead of 12.
 #[test]
@@ -115,7 +149,7 @@ fn cached_statements_are_prepared_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     drop(open(&path).unwrap());
-    let db = open_reader(&path, &SqliteOptions::default()).unwrap();
+    let db = open_reader(&path, &SqliteOptions::default(), Access::Whole).unwrap();
     for id in 0..3 {
         assert_eq!(entries::entry(&db, id).unwrap(), None);
     }

@@ -104,6 +104,10 @@ pub(super) fn remove(
     for lane in runs::lanes_of_video(transaction, row)? {
         blobs.extend(runs::remove_lane(transaction, lane)?);
     }
+    transaction.execute(
+        "DELETE FROM temp.again WHERE run IN (SELECT id FROM runs WHERE video = ?)",
+        [row],
+    )?;
     transaction.execute("DELETE FROM runs WHERE video = ?", [row])?;
     transaction.execute("DELETE FROM videos WHERE row = ?", [row])?;
     change::forget_parts(transaction, id)?;

@@ -1,13 +1,13 @@
 //! Writing a batch of entries into an open run.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::prepare::Prepared;
 use super::runs::{LONG, Open, open_run, visible_lane};
 use crate::error::Result;
-use crate::model::Kind;
+use crate::model::{EntryId, Kind};
 use crate::store::RunId;
 
 /// Writes a batch into a run; returns how many entries were new.
@@ -84,17 +84,27 @@ impl<'t> Insert<'t> {
     }
 }
 
+/// Where an entry is already.
+#[derive(Clone, Copy, Debug)]
+enum There {
+    /// In the run itself.
+    Staged,
+    /// In the visible lane that the run will be joined to.
+    Visible(EntryId),
+}
+
 /// A lane of an open run while a batch is written into it.
 struct Staged {
     id: i64,
+    run: RunId,
     kind: Kind,
     /// The lane that it will be joined to, where earlier runs of the recipe left one.
     joins: Option<i64>,
     /// The greatest start in either; what starts later is surely new.
     last: f64,
-    /// The digests of entries that start at `at`, in either.
+    /// The digests of entries that start at `at`, and where they are.
     at: f64,
-    known: HashSet<i64>,
+    known: HashMap<i64, There>,
     count: u64,
     longest: f64,
     long: bool,
@@ -110,11 +120,12 @@ impl Staged {
             .query_row(params![id, joins], |row| row.get(0))?;
         Ok(Self {
             id,
+            run,
             kind: kind.clone(),
             joins,
             last: last.unwrap_or(f64::NEG_INFINITY),
             at: f64::NEG_INFINITY,
-            known: HashSet::new(),
+            known: HashMap::new(),
             count: 0,
             longest: 0.0,
             long: false,
@@ -122,8 +133,8 @@ impl Staged {
         })
     }
 
-    /// Whether the entry is in the lane already. Batches mostly come in time order, so this
-    /// mostly needs no query.
+    /// Whether the entry is in the lane already; a visible one is noted as written again. Batches
+    /// mostly come in time order, so this mostly needs no query.
     fn knows(&mut self, transaction: &Transaction<'_>, entry: &Prepared) -> Result<bool> {
         if entry.starts != self.at {
             self.at = entry.starts;
@@ -132,21 +143,37 @@ impl Staged {
                 self.load(transaction)?;
             }
         }
-        Ok(self.known.contains(&entry.digest))
+        match self.known.get(&entry.digest) {
+            Some(There::Visible(id)) => self.note_again(transaction, *id).map(|()| true),
+            Some(There::Staged) => Ok(true),
+            None => Ok(false),
+        }
+    }
+
+    fn note_again(&self, transaction: &Transaction<'_>, id: EntryId) -> Result<()> {
+        transaction
+            .prepare_cached("INSERT OR IGNORE INTO temp.again VALUES (?, ?)")?
+            .execute([self.run, id])?;
+        Ok(())
     }
 
     fn load(&mut self, transaction: &Transaction<'_>) -> Result<()> {
-        let mut statement = transaction
-            .prepare_cached("SELECT digest FROM entries WHERE lane IN (?, ?) AND starts = ?")?;
+        let mut statement = transaction.prepare_cached(
+            "SELECT digest, id, lane FROM entries WHERE lane IN (?, ?) AND starts = ?",
+        )?;
         let mut rows = statement.query(params![self.id, self.joins, self.at])?;
         while let Some(row) = rows.next()? {
-            self.known.insert(row.get(0)?);
+            let there = match row.get::<_, i64>(2)? {
+                lane if lane == self.id => There::Staged,
+                _ => There::Visible(row.get(1)?),
+            };
+            self.known.insert(row.get(0)?, there);
         }
         Ok(())
     }
 
     fn note(&mut self, entry: &Prepared) {
-        self.known.insert(entry.digest);
+        self.known.insert(entry.digest, There::Staged);
         self.count += 1;
         self.last = self.last.max(entry.starts);
         self.ends = self.ends.max(entry.ends);

@@ -15,7 +15,7 @@ pub(super) fn kind(name: &str) -> Kind {
 }
 
 /// A video whose content, and so its id, follows from its name.
-pub(super) fn video(name: &str) -> Video {
+pub(crate) fn video(name: &str) -> Video {
     let hash = BlobHash::of(name.as_bytes());
     Video {
         id: VideoId::of(&hash),

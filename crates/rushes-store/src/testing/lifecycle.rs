@@ -38,7 +38,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let recipe = || 0..RECIPES.len();
-    let older = prop_oneof![Just(Older::Keep), Just(Older::Replace)];
+    let older = prop_oneof![Just(Older::Keep), Just(Older::Own), Just(Older::Replace)];
     let empty = proptest::option::weighted(0.3, 0..KINDS.len());
     let entries = prop::collection::vec(0..16u8, 0..8);
     let step = prop_oneof![
@@ -67,6 +67,8 @@ struct Model {
     seen: Lanes,
     done: BTreeSet<usize>,
     staged: BTreeMap<usize, (RunId, BTreeMap<usize, BTreeSet<u8>>)>,
+    /// What an open run wrote although it is seen already.
+    again: Lanes,
 }
 
 impl Model {
@@ -78,8 +80,16 @@ impl Model {
             let known = self.seen.get(&(recipe, kind)).is_some_and(|seen| seen.contains(&number));
             let lane = staged.entry(kind).or_default();
             new += u64::from(!known && lane.insert(number));
+            if known {
+                self.again.entry((recipe, kind)).or_default().insert(number);
+            }
         }
         new
+    }
+
+    /// Forgets what an open run wrote again.
+    fn forget(&mut self, recipe: usize) {
+        self.again.retain(|(of, _), _| *of != recipe);
     }
 
     /// Returns how many entries come and go.
@@ -90,7 +100,13 @@ impl Model {
         let (mut added, mut removed) = (0, 0);
         for (kind, entries) in staged {
             added += entries.len() as u64;
-            self.seen.entry((recipe, kind)).or_default().extend(entries);
+            let seen = self.seen.entry((recipe, kind)).or_default();
+            if older != Older::Keep {
+                let again = self.again.remove(&(recipe, kind)).unwrap_or_default();
+                let outdated = seen.extract_if(.., |number| !again.contains(number));
+                removed += outdated.count() as u64;
+            }
+            seen.extend(entries);
             let other = 1 - recipe;
             if older == Older::Replace
                 && let Some(gone) = self.seen.remove(&(other, kind))
@@ -100,6 +116,7 @@ impl Model {
             }
         }
         self.done.insert(recipe);
+        self.forget(recipe);
         (added, removed)
     }
 }
@@ -138,6 +155,7 @@ async fn take(store: &Handle, video: &Video, model: &mut Model, step: &Step) {
             let run = store.run_open(&video.id, &recipe(RECIPES[*r]), *resume).await.unwrap();
             if !resume {
                 model.staged.remove(r);
+                model.forget(*r);
             }
             let (id, staged) = model.staged.entry(*r).or_insert((run.id, BTreeMap::new()));
             assert_eq!(*id, run.id);
@@ -157,6 +175,7 @@ async fn take(store: &Handle, video: &Video, model: &mut Model, step: &Step) {
         }
         Step::Abort { recipe } => {
             let Some((run, _)) = model.staged.remove(recipe) else { return };
+            model.forget(*recipe);
             store.run_abort(run).await.unwrap();
         }
         Step::Remove => {

@@ -8,7 +8,7 @@
 
 mod blobs;
 mod changes;
-mod fixture;
+pub(crate) mod fixture;
 mod lifecycle;
 mod messages;
 mod pages;
@@ -42,6 +42,8 @@ pub async fn conformance(open: Open<'_>) {
     runs::resume_where_their_writer_died(open).await;
     runs::change_nothing_when_written_again(open).await;
     runs::replace_or_stand_beside(open).await;
+    runs::take_the_place_of_their_own_recipes_entries(open).await;
+    runs::are_listed_while_they_are_open(open).await;
     runs::tell_none_found_from_never_computed(open).await;
     runs::refuse_what_cannot_be_stored(open).await;
     runs::never_give_an_id_twice(open).await;

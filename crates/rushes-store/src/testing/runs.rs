@@ -162,6 +162,70 @@ pub(super) async fn replace_or_stand_beside(open: Open<'_>) {
     assert_eq!(store.check().await.unwrap(), [""; 0]);
 }
 
+pub(super) async fn take_the_place_of_their_own_recipes_entries(open: Open<'_>) {
+    let store = open("own").await;
+    let video = put(&store, "one.mp4").await;
+    let first =
+        vec![caption(1.0, 2.0, "a heron"), caption(3.0, 4.0, "a dok"), entry("shot", 0.0, 5.0)];
+    fill(&store, &video, "m", first, Older::Own).await;
+    fill(&store, &video, "other", vec![caption(1.0, 2.0, "a bird")], Older::Keep).await;
+    let before = all(&store, &video).await;
+
+    let corrected = vec![caption(3.0, 4.0, "a dog"), caption(1.0, 2.0, "a heron")];
+    let done = fill(&store, &video, "m", corrected.clone(), Older::Own).await;
+    assert_eq!((done.added, done.removed), (1, 1));
+    let after = all(&store, &video).await;
+    // What was written again keeps its id; other kinds and recipes are left alone.
+    let kept: Vec<_> = before.iter().filter(|old| after.contains(old)).collect();
+    assert_eq!(kept.len(), 3);
+    assert_eq!(store.search(&words("dok")).await.unwrap(), []);
+    assert_eq!(store.search(&words("dog")).await.unwrap().len(), 1);
+    let captions = after.iter().filter(|entry| entry.kind.as_str() == Kind::CAPTION);
+    let window = crate::Change::Entries {
+        video: video.id.clone(),
+        kind: kind("caption"),
+        window: crate::Window { from: 3.0, to: 4.0 },
+    };
+    assert_eq!((done.change.changes, captions.count()), (vec![window], 3));
+
+    let again = fill(&store, &video, "m", corrected, Older::Own).await;
+    assert_eq!((again.added, again.removed, again.change.seq), (0, 0, 0));
+    assert_eq!(all(&store, &video).await, after);
+    // None are left of what a run without entries is told to have computed.
+    let run = store.run_open(&video.id, &recipe("m"), false).await.unwrap();
+    let done = store.run_finish(run.id, &[kind("caption")], Older::Own).await.unwrap();
+    assert_eq!((done.added, done.removed), (0, 2));
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+pub(super) async fn are_listed_while_they_are_open(open: Open<'_>) {
+    let store = open("unfinished").await;
+    let known = put(&store, "one.mp4").await;
+    let unknown = VideoId::parse("0123456789abcdef").unwrap();
+    assert_eq!(store.unfinished().await.unwrap(), []);
+    let first = store.run_open(&unknown, &recipe("m"), true).await.unwrap();
+    store.run_write(first.id, vec![caption(0.0, 1.0, "a"), entry("shot", 0.0, 1.0)]).await.unwrap();
+    let second = store.run_open(&known.id, &recipe("n"), false).await.unwrap();
+    let listed = open("unfinished").await.unfinished().await.unwrap();
+    let told: Vec<_> = listed
+        .iter()
+        .map(|run| (run.run, &run.video, run.name.as_deref(), &run.recipe.model[..], run.count))
+        .collect();
+    let expected =
+        [(first.id, &unknown, None, "m", 2), (second.id, &known.id, Some("one.mp4"), "n", 0)];
+    assert_eq!(told, expected);
+
+    store.run_finish(second.id, &[], Older::Keep).await.unwrap();
+    // A video that no read knows can be removed by its id, and leaves nothing.
+    store.remove_video(&unknown).await.unwrap();
+    assert_eq!(store.unfinished().await.unwrap(), []);
+    assert!(matches!(store.remove_video(&unknown).await, Err(Error::NotFound(_))));
+    let run = store.run_open(&unknown, &recipe("m"), true).await.unwrap();
+    store.run_abort(run.id).await.unwrap();
+    assert!(matches!(store.remove_video(&unknown).await, Err(Error::NotFound(_))));
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
 pub(super) async fn tell_none_found_from_never_computed(open: Open<'_>) {
     let store = open("none-found").await;
     let video = put(&store, "one.mp4").await;

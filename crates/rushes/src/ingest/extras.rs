@@ -83,7 +83,7 @@ impl Rushes {
             return Ok(imported);
         }
         let store = &self.inner.store;
-        let _lock = self.lock(&video.id)?;
+        let _lock = self.lock(&video.id).await?;
         let run = store.run_open(&video.id, &of_chapters(), false).await?;
         store.run_write(run.id, entries).await?;
         let finished = store.run_finish(run.id, &[EntryKind::new("chapter")?], Older::Keep).await?;

@@ -50,7 +50,7 @@ impl Rushes {
         let options = options.checked()?;
         let events = Events(events);
         let identity = identify(&source, options.name.as_deref()).await?;
-        let lock = self.lock(&identity.id)?;
+        let lock = self.lock(&identity.id).await?;
         let recipe = options.recipe();
         let (video, probe, mut ingested) = match self.finished(&identity, &recipe).await? {
             Some(video) => {

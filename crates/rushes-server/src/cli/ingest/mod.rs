@@ -10,14 +10,12 @@ use clap::Args;
 use rushes::ingest::{IngestOptions, Ingested, Source};
 use rushes::{Error, ErrorKind, Result, Rushes};
 use serde::Serialize;
-use tempfile::TempPath;
 use tokio::sync::mpsc;
 
 use super::exit;
 use super::globals::Globals;
 use super::output::Output;
 use crate::fate;
-use crate::incoming;
 use crate::words::{self, Bytes, Seconds, Ways};
 use progress::Progress;
 
@@ -98,7 +96,7 @@ impl Ingest {
         let options = self.options()?;
         let files = files::find(&self.sources)?;
         self.check_name(&files)?;
-        let engine = globals.open().await?;
+        let engine = globals.open_or_make().await?;
         let mut failures = Vec::new();
         for file in files {
             let shown = file.display().to_string();
@@ -161,11 +159,13 @@ async fn take_in(
 ) -> Result<Ingested> {
     // Kept until the engine has moved the bytes on; deletes them if it did not.
     let spooled = match is_stdin(file) {
-        true => Some(standard_input(engine).await?),
+        true => Some(engine.spool(tokio::io::stdin(), u64::MAX).await?),
         false => None,
     };
     let source = match &spooled {
-        Some(path) => Source::Owned(path.to_path_buf(), options.name.clone().unwrap_or_default()),
+        Some(file) => {
+            Source::Owned(file.path().to_owned(), options.name.clone().unwrap_or_default())
+        }
         None => Source::File(file.to_owned()),
     };
     let (events, heard) = mpsc::channel(64);
@@ -173,10 +173,6 @@ async fn take_in(
     let (ingested, shown) =
         tokio::join!(engine.ingest(source, options, Some(events)), progress.follow(heard));
     shown.and(ingested)
-}
-
-async fn standard_input(engine: &Rushes) -> Result<TempPath> {
-    incoming::spool(&engine.incoming()?, tokio::io::stdin(), u64::MAX).await
 }
 
 fn tell(out: &Output, file: &str, ingested: &Ingested) -> Result<()> {
