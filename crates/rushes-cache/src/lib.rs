@@ -35,7 +35,9 @@ mod generation;
 mod invalidate;
 mod key;
 mod landing;
+mod life;
 mod namespace;
+mod refresh;
 mod shim;
 mod stats;
 #[cfg(feature = "testing")]
@@ -50,7 +52,7 @@ pub use clock::{Clock, Millis};
 pub use entry::{Entry, MOST_SCOPES};
 pub use flight::Lost;
 pub use key::{Key, Scope};
-pub use namespace::Settings;
+pub use namespace::{Keep, Settings};
 pub use stats::{MemoryStats, NamespaceStats, Stats};
 #[cfg(unix)]
 pub use tier::disk::Disk;
