@@ -199,6 +199,11 @@ impl Cache {
         Lookup::Miss
     }
 
+    /// What the memory tier has, at once: nothing is waited for, looked for below, or loaded.
+    pub fn peek(&self, key: &Key) -> Option<Fetched> {
+        self.0.look(key).map(|stored| fetched(stored, Origin::Memory))
+    }
+
     /// The value of `key`, loaded once for all concurrent callers when no tier has it. The value
     /// may be invalidated by any of `scopes` (the same ones whoever asks for the key); a load that
     /// began before such an invalidation is handed to those who already waited but never cached.

@@ -86,6 +86,15 @@ pub trait Store: Send + Sync + 'static {
     async fn timelines(&self, video: &VideoId) -> Result<Vec<Timeline>>;
     /// A page of entries.
     async fn entries(&self, query: &EntryQuery) -> Result<Page<Entry>>;
+    /// The first page of each of several questions, all as of one moment where the database has
+    /// such a thing: what a reader asks who is missing pieces of a timeline.
+    async fn entries_of(&self, queries: &[EntryQuery]) -> Result<Vec<Page<Entry>>> {
+        let mut pages = Vec::with_capacity(queries.len());
+        for query in queries {
+            pages.push(self.entries(query).await?);
+        }
+        Ok(pages)
+    }
     /// One entry; `None` when it never existed, was deleted or is not yet visible.
     async fn entry(&self, id: EntryId) -> Result<Option<Entry>>;
     /// Whether an id was ever given (a gone entry, as opposed to one that never was).

@@ -1,5 +1,7 @@
 //! The engine's answers as blocks that an agent reads, and as structured content.
 
+use std::sync::Arc;
+
 use rmcp::model::{CallToolResult, ContentBlock};
 use rushes::answer::{Cited, SearchResults};
 use rushes::read::Entries;
@@ -45,7 +47,7 @@ pub(super) fn videos(videos: &Videos) -> String {
 
 /// A line an entry.
 pub(super) fn entries(entries: &Entries) -> String {
-    let line = |entry: &rushes::store::Entry| {
+    let line = |entry: &Arc<rushes::store::Entry>| {
         let (start, end) = (clock(entry.start), clock(entry.end));
         let about = if entry.estimated { "~" } else { "" };
         format!("{about}{start}-{end} {} {}\n", entry.kind, said(&entry.data))

@@ -49,8 +49,17 @@ pub(super) fn timelines(db: &Connection, video: &VideoId) -> Result<Vec<Timeline
 
 /// A page of a window, as of one moment.
 pub(super) fn page(db: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
+    page_of(&*db.unchecked_transaction()?, query)
+}
+
+/// Pages of several windows, all as of one moment.
+pub(super) fn pages(db: &Connection, queries: &[EntryQuery]) -> Result<Vec<Page<Entry>>> {
     let snapshot = db.unchecked_transaction()?;
-    let mut lanes = lanes(&snapshot, &query.video)?;
+    queries.iter().map(|query| page_of(&snapshot, query)).collect()
+}
+
+fn page_of(snapshot: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
+    let mut lanes = lanes(snapshot, &query.video)?;
     lanes.retain(|lane| {
         (query.kinds.is_empty() || query.kinds.contains(&lane.kind))
             && query.model.as_ref().is_none_or(|model| *model == lane.recipe.model)
@@ -59,7 +68,7 @@ pub(super) fn page(db: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
     let mut items = Vec::new();
     for stretch in stretches(query, &lanes) {
         if items.len() < wanted {
-            items.extend(stretch.read(&snapshot, &lanes, wanted - items.len())?);
+            items.extend(stretch.read(snapshot, &lanes, wanted - items.len())?);
         }
     }
     let more = items.len() > query.limit;

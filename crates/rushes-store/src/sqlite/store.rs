@@ -88,6 +88,10 @@ impl Store for SqliteStore {
         self.readers.short(|db| entries::page(db, query)).await
     }
 
+    async fn entries_of(&self, queries: &[EntryQuery]) -> Result<Vec<Page<Entry>>> {
+        self.readers.short(|db| entries::pages(db, queries)).await
+    }
+
     async fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
         self.readers.short(|db| entries::entry(db, id)).await
     }

@@ -108,7 +108,7 @@ impl Rushes {
         let window = ask.window.unwrap_or(Window::ALL);
         let (entries, unread) = self.surroundings(&video, &known, &ask, &mut watch).await?;
         let end = video.start + video.duration;
-        if window.from >= end && entries.iter().all(|part| part.is_empty()) {
+        if window.from >= end && entries.iter().all(Vec::is_empty) {
             let message = format!("{:?} ends at {end:.3} s: there is nothing after it", video.name);
             return Err(Error::new(ErrorKind::NotFound, message));
         }
@@ -138,13 +138,13 @@ impl Rushes {
         known: &[Timeline],
         ask: &Ask,
         watch: &mut Watch,
-    ) -> Result<(Vec<Arc<Vec<Entry>>>, usize)> {
+    ) -> Result<(Vec<Vec<Arc<Entry>>>, usize)> {
         let (mut all, mut unread) = (Vec::new(), 0);
         let asked = |kind: &Kind| ask.kinds.is_empty() || ask.kinds.contains(kind);
         for kind in known.iter().map(|timeline| &timeline.kind).filter(|kind| asked(kind)) {
             let kind = std::slice::from_ref(kind);
             let mut window = ask.window.unwrap_or(Window::ALL);
-            let mut entries = watch.note(self.window(&video.id, kind, window, ENTRIES).await?);
+            let mut entries = watch.note(self.window(video, kind, window, ENTRIES).await?);
             let found = entries.len();
             let mut narrowed = shown(video, window);
             // Halving ends: after 40 steps a window of years is a few microseconds wide.
@@ -154,7 +154,7 @@ impl Rushes {
                 }
                 narrowed = halved(narrowed, ask.focus(narrowed));
                 window = Window { from: narrowed.0, to: narrowed.1 };
-                entries = watch.note(self.window(&video.id, kind, window, ENTRIES).await?);
+                entries = watch.note(self.window(video, kind, window, ENTRIES).await?);
             }
             unread += found - entries.len();
             all.push(entries);
@@ -200,7 +200,7 @@ impl Ask {
     /// Folding and counting take the processor for a while, so they leave the async threads.
     async fn pack(
         &self,
-        entries: Vec<Arc<Vec<Entry>>>,
+        entries: Vec<Vec<Arc<Entry>>>,
         heading: String,
         span: (f64, f64),
     ) -> Result<Packed> {
@@ -208,7 +208,7 @@ impl Ask {
         let reach = (focus - span.0).max(span.1 - focus);
         let (budget, tokenizer) = (self.budget, self.tokenizer);
         tokio::task::spawn_blocking(move || {
-            let lines = fold::lines(entries.iter().flat_map(|part| part.iter()));
+            let lines = fold::lines(entries.iter().flatten().map(Arc::as_ref));
             pack(&heading, &lines, focus, reach, budget, tokenizer)
         })
         .await
@@ -237,7 +237,7 @@ fn heading(
     (from, to): (f64, f64),
     ask: &Ask,
     known: &[Timeline],
-    entries: &[Arc<Vec<Entry>>],
+    entries: &[Vec<Arc<Entry>>],
 ) -> String {
     let name: String = words::one_line(&video.name).chars().take(NAME).collect();
     let mut text =

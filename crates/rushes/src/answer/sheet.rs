@@ -135,7 +135,7 @@ impl Rushes {
         let video = watch.note(self.resolve(&request.video).await?);
         let kind = Kind::frame();
         let kinds = std::slice::from_ref(&kind);
-        let frames = watch.note(self.window(&video.id, kinds, ask.window, MOST_FRAMES).await?);
+        let frames = watch.note(self.window(&video, kinds, ask.window, MOST_FRAMES).await?);
         let distinct = distinct(&frames);
         if frames.len() >= MOST_FRAMES {
             return Err(too_many_frames(&ask));
@@ -249,8 +249,9 @@ impl Ask {
 
 /// Frames (in time order) with a picture other than the one before; of several at one time (from
 /// several recipes) the largest.
-fn distinct(frames: &Arc<Vec<Entry>>) -> Vec<&Entry> {
-    let with_picture: Vec<&Entry> = frames.iter().filter(|frame| frame.blob.is_some()).collect();
+fn distinct(frames: &[Arc<Entry>]) -> Vec<&Entry> {
+    let frames = frames.iter().map(Arc::as_ref);
+    let with_picture: Vec<&Entry> = frames.filter(|frame| frame.blob.is_some()).collect();
     let mut distinct: Vec<&Entry> = with_picture
         .chunk_by(|a, b| a.start == b.start)
         .filter_map(|same_time| same_time.iter().max_by_key(|frame| spot::size(frame)).copied())
@@ -260,7 +261,7 @@ fn distinct(frames: &Arc<Vec<Entry>>) -> Vec<&Entry> {
 }
 
 /// How many times have a stored frame.
-fn moments(frames: &[Entry]) -> usize {
+fn moments(frames: &[Arc<Entry>]) -> usize {
     frames.chunk_by(|a, b| a.start == b.start).count()
 }
 
@@ -328,20 +329,21 @@ mod tests {
 
     #[test]
     fn a_picture_that_stands_takes_one_cell() {
-        let frames = Arc::new(vec![
+        let frames = [
             frame(1, 0.0, 1, 100),
             frame(2, 1.0, 1, 100),
             frame(3, 2.0, 2, 100),
             frame(4, 3.0, 1, 100),
-        ]);
+        ]
+        .map(Arc::new);
         assert_eq!(ids(&distinct(&frames)), [1, 3, 4]);
         assert_eq!(moments(&frames), 4);
     }
 
     #[test]
     fn of_two_recipes_at_one_time_the_larger_picture_is_shown() {
-        let frames =
-            Arc::new(vec![frame(1, 0.0, 1, 100), frame(2, 0.0, 2, 200), frame(3, 1.0, 3, 100)]);
+        let frames = [frame(1, 0.0, 1, 100), frame(2, 0.0, 2, 200), frame(3, 1.0, 3, 100)];
+        let frames = frames.map(Arc::new);
         assert_eq!(ids(&distinct(&frames)), [2, 3]);
         assert_eq!(moments(&frames), 2);
     }
@@ -349,7 +351,7 @@ mod tests {
     #[test]
     fn a_frame_without_a_picture_is_no_cell() {
         let bare = entry(1, "frame", 0.0, 0.0, json!({}));
-        assert!(distinct(&Arc::new(vec![bare])).is_empty());
+        assert!(distinct(&[Arc::new(bare)]).is_empty());
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Rushes {
         let at = timing.seconds(frame.pts);
         // Stored times went through text or arithmetic once: a look just beside finds them.
         let window = Window { from: at - 5e-4, to: at + 5e-4 };
-        let near = watch.note(self.window(&video.id, &[Kind::frame()], window, 64).await?);
+        let near = watch.note(self.window(video, &[Kind::frame()], window, 64).await?);
         let stored = near
             .iter()
             .filter(|entry| entry.blob.is_some() && number(entry) == Some(wanted))
@@ -149,7 +149,7 @@ impl Rushes {
             at,
             estimated: timing.estimated,
             exact: true,
-            stored: stored.cloned(),
+            stored: stored.map(|entry| Entry::clone(entry)),
         })
     }
 

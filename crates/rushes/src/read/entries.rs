@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use rushes_store::{Entry, EntryQuery, Kind, Page, Timeline, VideoId, Window};
+use rushes_store::{Entry, EntryQuery, Kind, Page, Timeline, Video, VideoId, Window};
 use serde::{Deserialize, Serialize};
 
 use super::cursor;
@@ -44,9 +44,9 @@ pub struct EntriesRequest {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entries {
     /// The entries in time order.
-    #[serde(with = "crate::read::shared")]
+    #[serde(with = "crate::read::shared::each")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<Entry>))]
-    pub items: Arc<Vec<Entry>>,
+    pub items: Vec<Arc<Entry>>,
     /// The next page's cursor; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -64,25 +64,39 @@ impl Rushes {
         let began = Instant::now();
         let video = self.resolve(&request.video).await?;
         let query = query(&video.value.id, request)?;
-        let page = self.page(&query).await?;
+        let page = self.page(&video.value, &query).await?;
         let known = self.known(&video.value.id).await?;
         let next = page.value.next.map(|place| cursor::write(place, &question(&query)));
         let tier = video.tier.max(page.tier).max(known.tier);
         Ok(Entries {
-            items: page.value.items.clone(),
+            items: page.value.items,
             next,
             never_computed: never_computed(&query.kinds, &known.value),
             served: self.inner.meter.note(tier, began),
         })
     }
 
-    async fn page(&self, query: &EntryQuery) -> Result<From<Arc<SharedPage>>> {
+    /// A page of entries: from the segments of their timelines, else by a query of its own.
+    pub(crate) async fn page(
+        &self,
+        video: &Video,
+        query: &EntryQuery,
+    ) -> Result<From<Page<Arc<Entry>>>> {
+        if let Some(page) = self.assembled(video, query).await? {
+            return Ok(page);
+        }
+        let page = self.page_as_asked(query).await?;
+        let SharedPage { items, next } = page.value.as_ref();
+        Ok(From { value: Page { items: items.clone(), next: *next }, tier: page.tier })
+    }
+
+    async fn page_as_asked(&self, query: &EntryQuery) -> Result<From<Arc<SharedPage>>> {
         let store = self.inner.store.clone();
         let scopes = Scopes::of_kinds(&query.video, &query.kinds);
         let query = query.clone();
         self.records(format!("page/{query:?}"), &scopes, move || async move {
             let Page { items, next } = store.entries(&query).await?;
-            Ok(SharedPage { items: Arc::new(items), next })
+            Ok(SharedPage { items: items.into_iter().map(Arc::new).collect(), next })
         })
         .await
     }
@@ -91,8 +105,8 @@ impl Rushes {
 /// A page whose entries are shared by all who are answered from memory.
 #[derive(Serialize, Deserialize)]
 struct SharedPage {
-    #[serde(with = "crate::read::shared")]
-    items: Arc<Vec<Entry>>,
+    #[serde(with = "crate::read::shared::each")]
+    items: Vec<Arc<Entry>>,
     next: Option<rushes_store::Cursor>,
 }
 

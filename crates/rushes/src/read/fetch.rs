@@ -29,8 +29,9 @@ pub(crate) struct From<T> {
 }
 
 /// Names of the cache's namespaces: one for each shape of value.
-mod namespace {
-    pub(super) const RECORDS: &str = "records";
+pub(super) mod namespace {
+    pub(in crate::read) const RECORDS: &str = "records";
+    pub(in crate::read) const SEGMENTS: &str = "segments";
     pub(super) const PICTURES: &str = "pictures";
     pub(super) const TIMING: &str = "timing";
 }
@@ -60,29 +61,19 @@ impl Rushes {
         }
     }
 
-    /// All entries of the kinds (empty: all) in a window, in time order, at most `limit`; one more
-    /// than `limit` is never loaded, so `len() == limit` means there may be more.
+    /// All entries of the kinds (empty: all) in a window, in time order, at most `limit`; so
+    /// `len() == limit` means there may be more.
     pub(crate) async fn window(
         &self,
-        video: &VideoId,
+        video: &Video,
         kinds: &[Kind],
         window: Window,
         limit: usize,
-    ) -> Result<From<Arc<Vec<Entry>>>> {
-        let query = EntryQuery {
-            video: video.clone(),
-            kinds: kinds.to_vec(),
-            window,
-            model: None,
-            limit,
-            after: None,
-        };
-        let store = self.inner.store.clone();
-        let scopes = Scopes::of_kinds(video, kinds);
-        self.records(format!("window/{query:?}"), &scopes, move || async move {
-            Ok(store.entries(&query).await?.items)
-        })
-        .await
+    ) -> Result<From<Vec<Arc<Entry>>>> {
+        let (id, kinds) = (video.id.clone(), kinds.to_vec());
+        let query = EntryQuery { video: id, kinds, window, model: None, limit, after: None };
+        let page = self.page(video, &query).await?;
+        Ok(From { value: page.value.items, tier: page.tier })
     }
 
     /// What is known of a video, kind by kind.
@@ -260,14 +251,16 @@ impl Rushes {
             .get_or_load(key, scopes, load)
             .await
             .map_err(|error| failed(&error))?;
-        let value = value.ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a record was cached as absent; please report this")
-        })?;
-        Ok((value, origin))
+        Ok((value.ok_or_else(absent)?, origin))
     }
 }
 
-fn served_by(origin: Origin, source: Tier) -> Tier {
+/// The engine caches nothing as absent.
+pub(super) fn absent() -> Error {
+    Error::new(ErrorKind::Internal, "a record was cached as absent; please report this")
+}
+
+pub(super) fn served_by(origin: Origin, source: Tier) -> Tier {
     match origin {
         Origin::Memory => Tier::Memory,
         Origin::Redis => Tier::Redis,
@@ -277,7 +270,7 @@ fn served_by(origin: Origin, source: Tier) -> Tier {
 }
 
 /// The engine's own error, as the loader gave it, or the cache's.
-fn failed(error: &LoadError) -> Error {
+pub(super) fn failed(error: &LoadError) -> Error {
     let cause: &(dyn std::error::Error + 'static) = error.as_ref();
     cause
         .downcast_ref::<Error>()
@@ -285,14 +278,14 @@ fn failed(error: &LoadError) -> Error {
         .unwrap_or_else(|| Error::new(ErrorKind::Internal, error.to_string()))
 }
 
-fn encode<T: Serialize>(records: &T) -> Result<Bytes> {
+pub(super) fn encode<T: Serialize>(records: &T) -> Result<Bytes> {
     serde_json::to_vec(records)
         .map(Bytes::from)
         .map_err(|error| Error::caused(ErrorKind::Internal, "cannot encode records", error))
 }
 
 /// Decoded records weigh about three times their JSON: boxed strings, maps and numbers.
-fn decode<T: DeserializeOwned>(bytes: &Bytes) -> Result<(T, usize)> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &Bytes) -> Result<(T, usize)> {
     let records = serde_json::from_slice(bytes)
         .map_err(|error| Error::caused(ErrorKind::Corrupt, "cached records are damaged", error))?;
     Ok((records, bytes.len() * 3))

@@ -17,12 +17,26 @@ pub(crate) struct Freshness {
     seen: AtomicU64,
     /// Microseconds from `opened` to the last look, plus one; zero means never.
     looked: AtomicU64,
+    /// How often changes were applied to the cache.
+    applied: AtomicU64,
     bound: Duration,
 }
 
 impl Freshness {
     pub(crate) fn new(seq: u64, bound: Duration) -> Self {
-        Self { opened: Instant::now(), seen: AtomicU64::new(seq), looked: AtomicU64::new(0), bound }
+        Self {
+            opened: Instant::now(),
+            seen: AtomicU64::new(seq),
+            looked: AtomicU64::new(0),
+            applied: AtomicU64::new(0),
+            bound,
+        }
+    }
+
+    /// A number that grows with each change that is applied to the cache: what was read between
+    /// two equal ones is of one state.
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
     }
 
     /// Whether it is this caller's turn to look.
@@ -77,6 +91,7 @@ impl Rushes {
         scopes.dedup();
         if !scopes.is_empty() {
             self.inner.cache.invalidate(&scopes).await;
+            self.inner.freshness.applied.fetch_add(1, Ordering::AcqRel);
         }
     }
 }

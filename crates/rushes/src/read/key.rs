@@ -1,7 +1,12 @@
 //! What reads are cached by, and what a commit invalidates: one place, so that the two agree.
 
 use rushes_cache::Scope;
-use rushes_store::{Change, Kind, VideoId};
+use rushes_store::{Change, Kind, VideoId, Window};
+
+use super::grid::{self, Grid, LENGTHS};
+
+/// A change that touches more segments of one length than this drops all of that length.
+const MOST_SLOTS: i64 = 8;
 
 /// The scopes that reads carry and changes raise.
 pub(crate) struct Scopes;
@@ -48,14 +53,54 @@ impl Scopes {
         scopes
     }
 
+    /// What a segment of a timeline depends on. One without an outer bound depends on all of its
+    /// kind: no change could name it.
+    pub(super) fn of_segment(video: &VideoId, kind: &Kind, grid: &Grid, slot: i64) -> Vec<Scope> {
+        if !grid.is_inner(slot) {
+            return vec![Self::video(video), Self::kind(video, kind)];
+        }
+        let length = grid.length;
+        vec![
+            Self::video(video),
+            Self::segments(video, kind, length),
+            Self::slot(video, kind, length, slot),
+        ]
+    }
+
+    /// All segments of one length of a timeline.
+    fn segments(video: &VideoId, kind: &Kind, length: f64) -> Scope {
+        Scope::new(format!("video/{video}/segments/{kind}/{length}"))
+    }
+
+    /// One of them.
+    fn slot(video: &VideoId, kind: &Kind, length: f64, slot: i64) -> Scope {
+        Scope::new(format!("video/{video}/segments/{kind}/{length}/{slot}"))
+    }
+
+    /// The segments, of whatever length, that entries within a span of time lie in, its last
+    /// second included.
+    fn segments_within(video: &VideoId, kind: &Kind, window: Window) -> Vec<Scope> {
+        let touched = |&length: &f64| {
+            let (first, last) = (grid::slot(window.from, length), grid::slot(window.to, length));
+            if last.saturating_sub(first) >= MOST_SLOTS {
+                return vec![Self::segments(video, kind, length)];
+            }
+            (first..=last).map(|slot| Self::slot(video, kind, length, slot)).collect()
+        };
+        LENGTHS.iter().flat_map(touched).collect()
+    }
+
     /// What a change makes untrue.
     pub(crate) fn touched(change: &Change) -> Vec<Scope> {
         match change {
             Change::Video(video) => {
                 vec![Self::videos(), Self::video(video), Self::all_entries()]
             }
-            Change::Entries { video, kind, .. } => {
-                vec![Self::kind(video, kind), Self::entries(video), Self::all_entries()]
+            Change::Entries { video, kind, window } => {
+                let mut scopes =
+                    vec![Self::kind(video, kind), Self::entries(video), Self::all_entries()];
+                scopes.extend(Self::segments_within(video, kind, *window));
+                scopes
             }
             Change::Messages(video) => vec![Self::messages(video)],
         }

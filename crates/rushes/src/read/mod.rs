@@ -5,12 +5,16 @@ mod cursor;
 mod entries;
 mod fetch;
 mod freshness;
+mod grid;
 mod key;
 mod library;
 mod messages;
 mod meter;
+mod segments;
 mod served;
 pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use entries::{Entries, EntriesRequest};
 pub(crate) use entries::{kinds, limit, never_computed};

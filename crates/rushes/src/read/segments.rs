@@ -1,0 +1,286 @@
+//! Windows put together from segments.
+//!
+//! Requests of agents overlap (10 to 60 s, then 30 to 45 s, then around 0:42); cached by their
+//! exact bounds they would share nothing. So a timeline is cached in the segments of its
+//! [`Grid`](super::grid), and a window is assembled from them: what is in memory is taken from
+//! there, and all segments that are missing are loaded by one call to the store. An entry that
+//! spans segments is in each of them and is given once. What comes out is exactly what the
+//! database would say.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use rushes_cache::{Fetched, Key, LoadError, Loaded, Wanted};
+use rushes_store::{Cursor, Entry, EntryQuery, Kind, Page, Video, VideoId, Window};
+use serde::{Deserialize, Serialize};
+
+use super::fetch::{self, From, namespace};
+use super::grid::Grid;
+use super::key::Scopes;
+use super::served::Tier;
+use crate::engine::Rushes;
+use crate::error::Result;
+
+/// Segments that one answer is made of at most; a window that needs more is one query.
+const MOST: usize = 64;
+/// Entries in a segment at most; a timeline that is denser somewhere is queried there.
+const DENSEST: usize = if cfg!(test) { 200 } else { 4000 };
+/// How often a window is read anew because a commit came between its segments.
+const ATTEMPTS: usize = 3;
+
+/// A stretch of a timeline as it is cached.
+#[derive(Serialize, Deserialize)]
+struct Segment {
+    /// In time order; nothing where there are too many.
+    #[serde(with = "super::shared::each")]
+    entries: Vec<Arc<Entry>>,
+    /// There are too many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    too_dense: bool,
+}
+
+/// What a read of a window found so far in one kind.
+struct Reader {
+    kind: Kind,
+    grid: Grid,
+    /// The next segment to look into, and the last.
+    next: i64,
+    last: i64,
+    found: Vec<Arc<Entry>>,
+}
+
+/// One segment of a round.
+struct Piece {
+    reader: usize,
+    slot: i64,
+    key: Key,
+}
+
+impl Rushes {
+    /// The page that the query asks for, from segments where that is cheaper than a query of its
+    /// own. `None`: it is not.
+    pub(super) async fn assembled(
+        &self,
+        video: &Video,
+        query: &EntryQuery,
+    ) -> Result<Option<From<Page<Arc<Entry>>>>> {
+        for _ in 0..ATTEMPTS {
+            self.freshen().await?;
+            let before = self.inner.freshness.applied();
+            let Some(page) = self.assemble(video, query).await? else { return Ok(None) };
+            // Segments from before and after a commit must not stand in one answer.
+            if self.inner.freshness.applied() == before {
+                return Ok(Some(page));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn assemble(
+        &self,
+        video: &Video,
+        query: &EntryQuery,
+    ) -> Result<Option<From<Page<Arc<Entry>>>>> {
+        let known = self.known(&video.id).await?;
+        let mut tier = known.tier;
+        let asked = |kind: &Kind| query.kinds.is_empty() || query.kinds.contains(kind);
+        let timelines = known.value.iter().filter(|known| known.count > 0 && asked(&known.kind));
+        let mut readers: Vec<Reader> = timelines
+            .map(|timeline| Reader::new(timeline.kind.clone(), Grid::of(video, timeline), query))
+            .collect();
+        let mut looked = 0;
+        loop {
+            let round = round(&readers, video, query);
+            looked += round.len();
+            if round.is_empty() {
+                break;
+            }
+            if looked > MOST {
+                return Ok(None);
+            }
+            for (piece, segment) in round.iter().zip(self.segments(video, &readers, &round).await?)
+            {
+                tier = tier.max(segment.tier);
+                let Some(reader) = readers.get_mut(piece.reader) else { continue };
+                if segment.value.too_dense {
+                    return Ok(None);
+                }
+                reader.take(piece.slot, &segment.value.entries, query);
+            }
+        }
+        Ok(Some(From { value: merged(readers, query.limit), tier }))
+    }
+
+    /// The segments of a round, in its order: those in memory, and the others by one load.
+    async fn segments(
+        &self,
+        video: &Video,
+        readers: &[Reader],
+        round: &[Piece],
+    ) -> Result<Vec<From<Arc<Segment>>>> {
+        let mut found: Vec<Option<Fetched>> =
+            round.iter().map(|piece| self.inner.cache.peek(&piece.key)).collect();
+        let missing: Vec<&Piece> =
+            round.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(p, _)| p).collect();
+        if !missing.is_empty() {
+            let mut loaded = self.load(video, readers, &missing).await?.into_iter();
+            found.iter_mut().filter(|found| found.is_none()).for_each(|gap| *gap = loaded.next());
+        }
+        found.into_iter().flatten().map(segment).collect()
+    }
+
+    async fn load(
+        &self,
+        video: &Video,
+        readers: &[Reader],
+        missing: &[&Piece],
+    ) -> Result<Vec<Fetched>> {
+        let mut wanted = Vec::with_capacity(missing.len());
+        let mut stretches = Vec::with_capacity(missing.len());
+        for piece in missing {
+            let Some(Reader { kind, grid, .. }) = readers.get(piece.reader) else { continue };
+            let scopes = Scopes::of_segment(&video.id, kind, grid, piece.slot);
+            wanted.push(Wanted { key: piece.key.clone(), scopes });
+            stretches.push((piece.key.clone(), kind.clone(), grid.window(piece.slot)));
+        }
+        let (engine, id) = (self.clone(), video.id.clone());
+        let (stretches, ttl) = (Arc::new(stretches), Some(self.inner.settings.ttl));
+        let load = move |keys: Vec<Key>| {
+            let (engine, id, stretches) = (engine.clone(), id.clone(), Arc::clone(&stretches));
+            async move {
+                let due = stretches.iter().filter(|(key, ..)| keys.contains(key));
+                let due: Vec<_> = due.map(|(_, kind, window)| (kind.clone(), *window)).collect();
+                let loaded = engine.query_segments(&id, &due).await;
+                let loaded = loaded.map_err(|error| Arc::new(error) as LoadError)?;
+                Ok(loaded.into_iter().map(|bytes| Loaded { bytes: Some(bytes), ttl }).collect())
+            }
+        };
+        let answers = self.inner.cache.get_or_load_many(&wanted, load).await;
+        answers.into_iter().map(|answer| answer.map_err(|error| fetch::failed(&error))).collect()
+    }
+
+    /// What the store holds in each of the stretches, encoded.
+    async fn query_segments(
+        &self,
+        video: &VideoId,
+        stretches: &[(Kind, Window)],
+    ) -> Result<Vec<bytes::Bytes>> {
+        let hulls: Vec<&[(Kind, Window)]> = stretches
+            .chunk_by(|(kind, before), (other, after)| kind == other && before.to == after.from)
+            .collect();
+        let queries: Vec<EntryQuery> = hulls.iter().filter_map(|hull| whole(video, hull)).collect();
+        let pages = self.inner.store.entries_of(&queries).await?;
+        // If another process committed meanwhile, segments that lie in memory are older than these.
+        self.catch_up().await?;
+        let mut segments = Vec::with_capacity(stretches.len());
+        for (hull, page) in hulls.into_iter().zip(pages) {
+            let entries: Vec<Arc<Entry>> = page.items.into_iter().map(Arc::new).collect();
+            for (_, window) in hull {
+                segments.push(cut(*window, &entries, page.next)?);
+            }
+        }
+        Ok(segments)
+    }
+}
+
+impl Reader {
+    fn new(kind: Kind, grid: Grid, query: &EntryQuery) -> Self {
+        let touched = grid.touched(query.window);
+        let resume = query.after.map_or(i64::MIN, |cursor| grid.slot(cursor.start));
+        let next = resume.max(*touched.start());
+        Self { kind, grid, next, last: *touched.end(), found: Vec::new() }
+    }
+
+    /// How many segments to look into next: as many as should fill the page.
+    fn step(&self, limit: usize) -> i64 {
+        let due = (limit + 1).saturating_sub(self.found.len());
+        let segments = (due as f64 / self.grid.density.max(0.1)).ceil() as i64;
+        let left = self.last.saturating_sub(self.next).saturating_add(1);
+        if due == 0 { 0 } else { segments.clamp(1, MOST as i64).min(left).max(0) }
+    }
+
+    /// Takes from a segment what belongs to the page. An entry that began in an earlier segment
+    /// was found there, unless this is the window's first.
+    fn take(&mut self, slot: i64, entries: &[Arc<Entry>], query: &EntryQuery) {
+        let begins = self.grid.window(slot).from;
+        let is_first = slot == *self.grid.touched(query.window).start();
+        let wanted = entries.iter().filter(|entry| {
+            (is_first || entry.start >= begins)
+                && query.window.holds(entry.start, entry.end)
+                && query.after.is_none_or(|after| is_after(entry, after))
+                && query.model.as_ref().is_none_or(|model| *model == entry.recipe.model)
+        });
+        self.found.extend(wanted.cloned());
+        self.next = slot + 1;
+    }
+}
+
+/// The segments to look into next: none when the page is full or the window at its end.
+fn round(readers: &[Reader], video: &Video, query: &EntryQuery) -> Vec<Piece> {
+    let mut round = Vec::new();
+    for (number, reader) in readers.iter().enumerate() {
+        let slots = reader.next..reader.next + reader.step(query.limit);
+        round.extend(slots.map(|slot| Piece {
+            reader: number,
+            slot,
+            key: key(video, reader, slot),
+        }));
+    }
+    round
+}
+
+fn key(video: &Video, reader: &Reader, slot: i64) -> Key {
+    let Reader { kind, grid, .. } = reader;
+    Key::new(namespace::SEGMENTS, format!("{}/{kind}/{}/{slot}", video.id, grid.length))
+}
+
+/// All kinds in one order, and where the next page begins.
+fn merged(readers: Vec<Reader>, limit: usize) -> Page<Arc<Entry>> {
+    let several = readers.len() > 1;
+    let mut items: Vec<Arc<Entry>> = readers.into_iter().flat_map(|reader| reader.found).collect();
+    if several {
+        items.sort_by(|a, b| order(a, b));
+    }
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more);
+    let next = next.map(|entry| Cursor { start: entry.start, id: entry.id });
+    Page { items, next }
+}
+
+fn order(a: &Entry, b: &Entry) -> Ordering {
+    a.start.total_cmp(&b.start).then(a.id.cmp(&b.id))
+}
+
+fn is_after(entry: &Entry, place: Cursor) -> bool {
+    entry.start.total_cmp(&place.start).then(entry.id.cmp(&place.id)) == Ordering::Greater
+}
+
+/// One query for neighbouring stretches of a kind.
+fn whole(video: &VideoId, hull: &[(Kind, Window)]) -> Option<EntryQuery> {
+    let ((kind, first), (_, last)) = (hull.first()?, hull.last()?);
+    Some(EntryQuery {
+        video: video.clone(),
+        kinds: vec![kind.clone()],
+        window: Window { from: first.from, to: last.to },
+        model: None,
+        limit: DENSEST * hull.len(),
+        after: None,
+    })
+}
+
+/// A segment out of the entries of its hull; `cut_at` is where these end before the hull does.
+fn cut(window: Window, entries: &[Arc<Entry>], cut_at: Option<Cursor>) -> Result<bytes::Bytes> {
+    let touching = entries.iter().filter(|entry| window.holds(entry.start, entry.end));
+    let entries: Vec<Arc<Entry>> = touching.cloned().collect();
+    let is_whole = cut_at.is_none_or(|place| window.to <= place.start);
+    let too_dense = !is_whole || entries.len() > DENSEST;
+    let entries = if too_dense { Vec::new() } else { entries };
+    fetch::encode(&Segment { entries, too_dense })
+}
+
+fn segment(fetched: Fetched) -> Result<From<Arc<Segment>>> {
+    let tier = fetch::served_by(fetched.origin, Tier::Store);
+    let value = fetched.value.ok_or_else(fetch::absent)?;
+    Ok(From { value: value.decoded(fetch::decode::<Segment>)?, tier })
+}
