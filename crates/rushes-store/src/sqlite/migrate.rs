@@ -57,8 +57,9 @@ fn version(db: &Connection) -> Result<i64> {
 
 /// Refuses a database that is somebody else's.
 fn recognise(db: &Connection, path: &Path) -> Result<()> {
-    let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // Tables first: another process may be making the library, and commits its mark with them.
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application == APPLICATION || tables == 0 {
         return Ok(());
     }
