@@ -4,7 +4,7 @@ set -euo pipefail
 
 # command: Debian package that brings it
 needs=(cc:build-essential ffmpeg:ffmpeg ffprobe:ffmpeg cwebp:webp python3:python3
-       chromium:chromium chromedriver:chromium-driver)
+       chromium:chromium chromedriver:chromium-driver redis-server:redis-server)
 
 missing=()
 for need in "${needs[@]}"; do
@@ -31,6 +31,19 @@ if [ "$(id -u)" -ne 0 ]; then
     }
     as_root=(sudo)
 fi
+# The tests start their own Redis, on a port of their own: no service is to come up by itself.
+# A policy that the machine has already is left as it is.
+policy=/usr/sbin/policy-rc.d
+own_policy=
+if [[ " ${missing[*]} " == *" redis-server "* && ! -e $policy ]]; then
+    own_policy=1
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+    trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
 echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+if [ -n "$own_policy" ] && command -v systemctl >/dev/null 2>&1; then
+    "${as_root[@]}" systemctl disable redis-server >/dev/null 2>&1 || true
+fi

@@ -3,13 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::cache::{Answer, Cache, LoadError, Loaded, Origin, answered};
+use crate::cache::{Cache, Fetched, LoadError, Loaded, Origin, fetched};
 use crate::flight::{Flight, Outcome, Seat};
 use crate::key::{Key, Scope};
-use crate::landing::{Filling, Landing, Purpose};
+use crate::landing::{Filling, Landing};
 use crate::shim::{spawn, within};
 use crate::stats::count;
-use crate::tier::memory::Look;
 
 /// A key of a batch, and what may invalidate its value.
 #[derive(Clone, Debug)]
@@ -26,6 +25,9 @@ struct Boarded {
     flight: Arc<Flight>,
     leads: bool,
 }
+
+/// What a batch gets for one key.
+type Answer = Result<Fetched, LoadError>;
 
 impl Cache {
     /// The values of many keys, in their order, as [`Cache::get_or_load`] brings one. `load` is
@@ -61,30 +63,32 @@ impl Cache {
         F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<Loaded>, LoadError>> + Send + 'static,
     {
-        let (mut boarded, mut lost) = (Vec::new(), Vec::new());
-        let (mut led, mut refreshes) = (Vec::new(), Vec::new());
+        let (mut boarded, mut led, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for index in open {
             let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
                 continue;
             };
-            match self.board_one(wanted, &mut led, &mut refreshes) {
-                Ok(found) => *answer = Some(found),
+            match self.board_one(wanted, &mut led) {
+                Ok(found) => *answer = Some(Ok(found)),
                 Err((flight, leads)) => boarded.push(Boarded { index, flight, leads }),
             }
         }
-        // Apart, so that nobody waits for what is served meanwhile.
-        for landings in [led, refreshes].into_iter().filter(|landings| !landings.is_empty()) {
-            spawn(run(landings, Arc::clone(load)));
+        if !led.is_empty() {
+            spawn(run(led, Arc::clone(load)));
         }
         for Boarded { index, flight, leads } in boarded {
             let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
                 continue;
             };
-            let namespace = flight.fence().namespace();
-            match self.0.landed(&wanted.key, namespace, &flight).await {
-                Outcome::Lost(_) if may_retry && !leads => lost.push(index),
-                outcome => *answer = Some(self.0.told(outcome)),
-            }
+            *answer = Some(match flight.landed(&wanted.key).await {
+                Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
+                Outcome::Failed(error) => Err(error),
+                Outcome::Lost(_) if may_retry && !leads => {
+                    lost.push(index);
+                    continue;
+                }
+                Outcome::Lost(lost) => Err(Arc::new(lost)),
+            });
         }
         lost
     }
@@ -94,27 +98,20 @@ impl Cache {
         &self,
         wanted: &Wanted,
         led: &mut Vec<Landing>,
-        refreshes: &mut Vec<Landing>,
-    ) -> Result<Answer, (Arc<Flight>, bool)> {
+    ) -> Result<Fetched, (Arc<Flight>, bool)> {
         let Wanted { key, scopes } = wanted;
-        match self.0.look(key) {
-            Look::Hit(stored) => return Ok(answered(stored, Origin::Memory, false)),
-            Look::Aging(aging) => {
-                refreshes.extend(self.0.begin_refresh(&aging, scopes));
-                return Ok(answered(aging.stored, Origin::Memory, aging.stale));
-            }
-            Look::StandIn(stored) => return Ok(answered(stored, Origin::Memory, true)),
-            Look::Expired(_) | Look::Miss => {}
+        if let Some(stored) = self.0.look(key) {
+            return Ok(fetched(stored, Origin::Memory));
         }
         let namespace = self.0.namespaces.of(key);
         match self.0.board(key, scopes, &namespace) {
-            Seat::Served(stored, stale) => Ok(answered(stored, Origin::Memory, stale)),
+            Seat::Served(stored) => Ok(fetched(stored, Origin::Memory)),
             Seat::Waiter(flight) => {
                 count(&namespace.counters.joins);
                 Err((flight, false))
             }
             Seat::Leader(flight) => {
-                led.push(Landing::new(&self.0, key, scopes, &namespace, &flight, Purpose::Miss));
+                led.push(Landing::new(&self.0, key, scopes, &namespace, &flight));
                 Err((flight, true))
             }
         }
@@ -127,30 +124,43 @@ where
     F: Fn(Vec<Key>) -> Fut,
     Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
 {
-    let (mut missing, mut fillings) = (Vec::new(), Vec::new());
-    for mut landing in led {
-        match landing.look_below().await {
-            Some((entry, origin)) => fillings.push(landing.land(entry, origin)),
-            None => missing.push(landing),
-        }
-    }
+    let (missing, mut fillings) = look_below(led).await;
     if !missing.is_empty() {
         fillings.extend(load_missing(missing, &*load).await);
     }
     // Only now: nobody waits for these.
-    for filling in fillings {
-        filling.fill().await;
-    }
+    Filling::fill_all(fillings).await;
 }
 
-async fn load_missing<F, Fut>(mut missing: Vec<Landing>, load: &F) -> Vec<Filling>
+/// Asks one tier after the other for all keys that those above it have not. Answers those that no
+/// tier has, and what those that were found still have to bring upward.
+async fn look_below(mut open: Vec<Landing>) -> (Vec<Landing>, Vec<Filling>) {
+    let mut fillings = Vec::new();
+    let Some(shared) = open.first().map(Landing::shared) else { return (open, fillings) };
+    for tier in &shared.tiers {
+        let wanted =
+            |landing: &Landing| Wanted { key: landing.key.clone(), scopes: landing.all_scopes() };
+        let looks = tier.look_many(&open.iter().map(wanted).collect::<Vec<_>>()).await;
+        let mut missing = Vec::with_capacity(open.len());
+        for (mut landing, look) in open.into_iter().zip(looks) {
+            match landing.looked(tier.origin(), look) {
+                Some(entry) => fillings.push(landing.land(entry, tier.origin())),
+                None => missing.push(landing),
+            }
+        }
+        open = missing;
+    }
+    (open, fillings)
+}
+
+async fn load_missing<F, Fut>(missing: Vec<Landing>, load: &F) -> Vec<Filling>
 where
     F: Fn(Vec<Key>) -> Fut,
     Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
 {
-    missing.iter_mut().for_each(Landing::begins_load);
+    missing.iter().for_each(Landing::begins_load);
     let keys: Vec<Key> = missing.iter().map(|landing| landing.key.clone()).collect();
-    let deadline = missing.iter().map(Landing::deadline).max().unwrap_or_default();
+    let deadline = missing.first().map(Landing::deadline).unwrap_or_default();
     let Some(answer) = within(deadline, async { load(keys).await }).await else {
         missing.into_iter().for_each(Landing::hung);
         return Vec::new();

@@ -1,7 +1,7 @@
 //! The record of an entry as the tiers below memory keep it.
 //!
 //! ```text
-//! magic and version  8 bytes  b"RUSHENT2"
+//! magic and version  8 bytes  b"RUSHENT3"
 //! digest            16 bytes  BLAKE3 of all that follows, cut
 //! created            8 bytes  milliseconds since 1970
 //! soft               8 bytes  milliseconds since 1970, all ones: never
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use crate::clock::Millis;
 use crate::key::{Key, Scope};
 
-const MAGIC: &[u8; 8] = b"RUSHENT2";
+const MAGIC: &[u8; 8] = b"RUSHENT3";
 const DIGEST: usize = 16;
 /// Bytes in front of the generations.
 pub(crate) const HEADER: usize = MAGIC.len() + DIGEST + 4 * 8 + 4 + 1 + 1 + 4 + 4;
@@ -61,12 +61,6 @@ impl Entry {
         Self { expires: Some(expires), kept: Some(expires), ..self }
     }
 
-    /// The same entry, kept no longer than a moment.
-    pub(crate) fn at_most(self, moment: Millis) -> Self {
-        let bounded = |own: Option<Millis>| Some(own.map_or(moment, |own| own.min(moment)));
-        Self { expires: bounded(self.expires), kept: bounded(self.kept), ..self }
-    }
-
     /// Whether a tier still keeps it at the moment `wall`.
     pub fn is_kept(&self, wall: Millis) -> bool {
         self.kept.is_none_or(|kept| wall < kept)
@@ -87,16 +81,31 @@ pub(crate) struct Seen {
     pub(crate) generation: u64,
 }
 
-/// A scope's name as records spell it. Two names that meet here are invalidated together, which
-/// costs a load and never serves anything stale.
+/// A scope's name as records spell it: its group (first half) and itself. Two names that meet here
+/// are invalidated together, which costs a load and never serves anything stale.
 pub(crate) fn scope_id(scope: &Scope) -> u64 {
-    cut(blake3::hash(scope.name().as_bytes()).as_bytes())
+    let name = scope.name().as_bytes();
+    grouped(name, cut(blake3::hash(name).as_bytes()))
 }
 
-/// The scope that is a key's own.
+/// The scope that is a key's own; in its group.
 pub(crate) fn key_scope_id(key: &Key) -> u64 {
     // Another domain than that of scopes' names.
-    cut(blake3::derive_key("rushes-cache 2026 key scope", key.as_bytes()).as_slice())
+    let own = blake3::derive_key("rushes-cache 2026 key scope", key.as_bytes());
+    grouped(key.id(), cut(own.as_slice()))
+}
+
+/// What the ids of all scopes and keys of a group have in common. A name's group is made of its
+/// first two parts, as `video/42`.
+pub(crate) fn group_of(scope_id: u64) -> u32 {
+    (scope_id >> 32) as u32
+}
+
+fn grouped(name: &[u8], own: u64) -> u64 {
+    let mut slashes = name.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    let end = slashes.nth(1).map_or(name.len(), |(at, _)| at);
+    let group = blake3::hash(name.get(..end).unwrap_or(name));
+    (cut(group.as_bytes()) << 32) | (own & u64::from(u32::MAX))
 }
 
 fn cut(digest: &[u8]) -> u64 {
@@ -265,7 +274,7 @@ mod tests {
     fn a_record_of_another_release_is_a_miss() {
         let (key, entry, seen) = sample();
         let mut record = encode(&key, &entry, &seen).unwrap();
-        record[..MAGIC.len()].copy_from_slice(b"RUSHENT1");
+        record[..MAGIC.len()].copy_from_slice(b"RUSHENT2");
         assert!(decode(&Bytes::from(record)).is_none());
     }
 

@@ -102,10 +102,26 @@ impl Scope {
         Self(format!("\0namespace/{name}").into())
     }
 
+    /// What the scope means when every entry, or every one of a namespace, carries it.
+    pub(crate) fn implied(&self) -> Option<Implied<'_>> {
+        if self.0.as_ref() == "\0everything" {
+            return Some(Implied::Everything);
+        }
+        self.0.strip_prefix("\0namespace/").map(Implied::Namespace)
+    }
+
     /// The scope's name.
     pub fn name(&self) -> &str {
         &self.0
     }
+}
+
+/// What entries carry without being told.
+pub(crate) enum Implied<'a> {
+    /// [`Scope::everything`].
+    Everything,
+    /// [`Scope::namespace`] of this name.
+    Namespace(&'a str),
 }
 
 #[cfg(test)]

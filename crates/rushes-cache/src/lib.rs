@@ -32,17 +32,18 @@ mod clock;
 mod entry;
 mod flight;
 mod generation;
+mod hearer;
 mod invalidate;
 mod key;
 mod landing;
-mod life;
 mod namespace;
-mod refresh;
 mod shim;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tier;
+mod token;
+mod turn;
 mod value;
 mod work;
 
@@ -51,11 +52,15 @@ pub use cache::{Cache, CacheBuilder, Fetched, LoadError, Loaded, Lookup, Origin}
 pub use clock::{Clock, Millis};
 pub use entry::{Entry, MOST_SCOPES};
 pub use flight::Lost;
+pub use hearer::Hearer;
 pub use key::{Key, Scope};
-pub use namespace::{Keep, Settings};
+pub use namespace::Settings;
 pub use stats::{MemoryStats, NamespaceStats, Stats};
 #[cfg(unix)]
 pub use tier::disk::Disk;
 pub use tier::guard::Patience;
-pub use tier::{Stamp, Tier, TierError, TierStats};
+#[cfg(feature = "redis")]
+pub use tier::redis::{Redis, RedisOptions};
+pub use tier::{Claim, Look, Put, Stamp, Tier, TierError, TierStats};
+pub use token::{Position, Token};
 pub use value::Value;

@@ -7,11 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::batch::Wanted;
 use crate::cache::Origin;
 use crate::clock::Clock;
 use crate::entry::Entry;
+use crate::hearer::Hearer;
 use crate::key::{Key, Scope};
-use crate::tier::{Stamp, Tier, TierError, TierStats};
+use crate::tier::{Claim, Look, Put, Stamp, Tier, TierError, TierStats};
+use crate::token::Position;
 
 fn entry(text: &str) -> Entry {
     Entry::new(Some(Bytes::copy_from_slice(text.as_bytes())))
@@ -34,6 +37,7 @@ pub async fn conformance(tier: &dyn Tier, clock: &Clock) -> Result<(), TierError
     forgets_what_an_invalidation_covers(tier).await?;
     refuses_a_put_that_comes_late(tier).await?;
     forgets_a_removed_key(tier).await?;
+    serves_many_at_once(tier).await?;
     goes_by_time(tier, clock).await
 }
 
@@ -96,6 +100,33 @@ async fn forgets_a_removed_key(tier: &dyn Tier) -> Result<(), TierError> {
     assert_eq!(tier.get(&key).await?, None, "a load from before the removal is visible");
     put(tier, &key, &scopes, &entry("new")).await?;
     assert_eq!(tier.get(&key).await?, Some(entry("new")));
+    Ok(())
+}
+
+async fn serves_many_at_once(tier: &dyn Tier) -> Result<(), TierError> {
+    let wanted = |n: usize| Wanted {
+        key: Key::new("conformance", format!("video/{}/{n}", n % 7)),
+        scopes: vec![scope("many"), scope(&format!("many {}", n % 3))],
+    };
+    let wanted: Vec<Wanted> = (0..50).map(wanted).collect();
+    let looks = tier.look_many(&wanted).await?;
+    assert!(looks.iter().all(|(_, entry)| entry.is_none()) && looks.len() == wanted.len());
+    let put = |((n, wanted), (stamp, _)): ((usize, &Wanted), Look)| Put {
+        key: wanted.key.clone(),
+        entry: entry(&format!("value {n}")),
+        stamp,
+    };
+    let puts: Vec<Put> = wanted.iter().enumerate().zip(looks).map(put).collect();
+    tier.put_many(&puts).await?;
+    tier.invalidate(&[scope("many 1")]).await?;
+    for (n, (_, found)) in tier.look_many(&wanted).await?.into_iter().enumerate() {
+        let kept = (n % 3 != 1).then(|| entry(&format!("value {n}")));
+        assert_eq!(found, kept, "the answer of key {n} among many");
+    }
+    let (stamp, found) = tier.look(&wanted[0].key, &wanted[0].scopes).await?;
+    assert_eq!(found, Some(entry("value 0")), "one look finds it too");
+    tier.put(&wanted[0].key, &entry("over it"), &stamp).await?;
+    assert_eq!(tier.get(&wanted[0].key).await?, Some(entry("over it")));
     Ok(())
 }
 
@@ -198,6 +229,52 @@ impl Tier for FaultyTier {
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
         let scopes = scopes.to_vec();
         self.faulty(move |tier| async move { tier.invalidate(&scopes).await }).await
+    }
+
+    async fn look(&self, key: &Key, scopes: &[Scope]) -> Result<Look, TierError> {
+        let (key, scopes) = (key.clone(), scopes.to_vec());
+        self.faulty(move |tier| async move { tier.look(&key, &scopes).await }).await
+    }
+
+    async fn look_many(&self, wanted: &[Wanted]) -> Result<Vec<Look>, TierError> {
+        let wanted = wanted.to_vec();
+        self.faulty(move |tier| async move { tier.look_many(&wanted).await }).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Result<(), TierError> {
+        let puts = puts.to_vec();
+        self.faulty(move |tier| async move { tier.put_many(&puts).await }).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.tier.is_shared()
+    }
+
+    async fn claim(&self, key: &Key, stamp: &Stamp) -> Result<Option<Claim>, TierError> {
+        let (key, stamp) = (key.clone(), stamp.clone());
+        self.faulty(move |tier| async move { tier.claim(&key, &stamp).await }).await
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<(), TierError> {
+        let claim = claim.clone();
+        self.faulty(move |tier| async move { tier.renew(&claim).await }).await
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), TierError> {
+        let claim = claim.clone();
+        self.faulty(move |tier| async move { tier.release(&claim).await }).await
+    }
+
+    fn attend(&self, hearer: Hearer) {
+        self.tier.attend(hearer);
+    }
+
+    fn position(&self) -> Option<Position> {
+        self.tier.position()
+    }
+
+    async fn reached(&self, position: Position) {
+        self.tier.reached(position).await;
     }
 
     async fn close(&self) -> Result<(), TierError> {

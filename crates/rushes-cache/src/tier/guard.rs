@@ -6,12 +6,14 @@
 //! nothing is read from it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{Stamp, Tier, TierError, TierStats};
+use super::{Claim, Put, Stamp, Tier, TierError, TierStats};
+use crate::batch::Wanted;
 use crate::cache::Origin;
 use crate::clock::{Clock, Millis, millis};
 use crate::entry::Entry;
@@ -25,7 +27,7 @@ pub struct Patience {
     pub budget: Duration,
     /// After so many failures in a row the tier is left alone.
     pub failures: u32,
-    /// For how long at first; doubled with each failed attempt up to 64 times as long.
+    /// For how long at first; doubled with each failed attempt up to 4 times as long.
     pub rest: Duration,
     /// The most writes under way; further ones are dropped.
     pub writes: usize,
@@ -83,6 +85,19 @@ enum Breaker {
     },
 }
 
+/// What a look into a tier brought; nothing at all when the tier was not to be asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) stamp: Option<Stamp>,
+    pub(crate) entry: Option<Entry>,
+}
+
+impl From<super::Look> for Look {
+    fn from((stamp, entry): super::Look) -> Self {
+        Self { stamp: Some(stamp), entry }
+    }
+}
+
 /// A tier behind its guard.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -94,6 +109,9 @@ pub(crate) struct Guard {
     /// Held by the one who pays.
     paying: tokio::sync::Mutex<()>,
     writes: Semaphore,
+    /// Whether it may not be read for now: only this process fills it, and others' invalidations
+    /// are not heard.
+    shut: AtomicBool,
     counters: TierCounters,
 }
 
@@ -106,6 +124,7 @@ impl Guard {
             ledger: Mutex::default(),
             paying: tokio::sync::Mutex::default(),
             writes: Semaphore::new(patience.writes),
+            shut: AtomicBool::new(false),
             counters: TierCounters::default(),
             patience,
         }
@@ -115,26 +134,100 @@ impl Guard {
         self.tier.origin()
     }
 
-    /// The tier's generations, when it can tell them.
-    pub(crate) async fn stamp(&self, key: &Key, scopes: &[Scope]) -> Option<Stamp> {
-        self.call(self.tier.stamp(key, scopes)).await.ok()
+    /// The tier itself, for what is in nobody's way.
+    pub(crate) fn tier(&self) -> &dyn Tier {
+        &*self.tier
     }
 
     /// The entry, when the tier has it, answers in time and owes nothing.
     pub(crate) async fn get(&self, key: &Key) -> Option<Entry> {
-        if !self.owes_nothing() && self.pay().await.is_err() {
-            count(&self.counters.skipped);
+        if !self.is_readable().await {
             return None;
         }
         self.call(self.tier.get(key)).await.ok().flatten()
     }
 
+    /// The generations before the look, when the tier can tell them, and the entry, as
+    /// [`Guard::get`] brings it.
+    pub(crate) async fn look(&self, key: &Key, scopes: &[Scope]) -> Look {
+        if !self.is_readable().await {
+            return Look::default();
+        }
+        let look = self.call(self.tier.look(key, scopes)).await;
+        look.map(Look::from).unwrap_or_default()
+    }
+
+    /// The same for many keys, in their order.
+    pub(crate) async fn look_many(&self, wanted: &[Wanted]) -> Vec<Look> {
+        let nothing = || vec![Look::default(); wanted.len()];
+        if wanted.is_empty() || !self.is_readable().await {
+            return nothing();
+        }
+        let looks = self.call(self.tier.look_many(wanted)).await;
+        looks.map_or_else(|_| nothing(), |looks| looks.into_iter().map(Look::from).collect())
+    }
+
     /// Keeps an entry, when the tier is well and has few writes under way.
     pub(crate) async fn put(&self, key: &Key, entry: &Entry, stamp: &Stamp) {
-        match self.writes.try_acquire() {
-            Ok(_permit) => drop(self.call(self.tier.put(key, entry, stamp)).await),
-            Err(_) => count(&self.counters.refused),
+        self.write(self.tier.put(key, entry, stamp), 1).await;
+    }
+
+    /// Keeps many entries.
+    pub(crate) async fn put_many(&self, puts: &[Put]) {
+        if !puts.is_empty() {
+            self.write(self.tier.put_many(puts), puts.len()).await;
         }
+    }
+
+    async fn write(&self, put: impl Future<Output = Result<(), TierError>>, entries: usize) {
+        match self.writes.try_acquire() {
+            Ok(_permit) => drop(self.call(put).await),
+            Err(_) => drop(self.counters.refused.fetch_add(entries as u64, Ordering::Relaxed)),
+        }
+    }
+
+    /// The right to load a key; `Ok(None)` when another process has it.
+    pub(crate) async fn claim(&self, key: &Key, stamp: &Stamp) -> Result<Option<Claim>, TierError> {
+        self.call(self.tier.claim(key, stamp)).await
+    }
+
+    /// Keeps a claim for longer, if it can be kept.
+    pub(crate) async fn renew(&self, claim: &Claim) {
+        drop(self.call(self.tier.renew(claim)).await);
+    }
+
+    /// Gives a claim back; else it ends by itself.
+    pub(crate) async fn release(&self, claim: &Claim) {
+        drop(self.call(self.tier.release(claim)).await);
+    }
+
+    /// Whether it may be read: others are heard, and it was handed all that it is owed. When
+    /// somebody is about to hand over, this caller does not wait for that.
+    async fn is_readable(&self) -> bool {
+        if self.shut.load(Ordering::Acquire) {
+            count(&self.counters.skipped);
+            return false;
+        }
+        let readable = self.owes_nothing()
+            || match self.paying.try_lock() {
+                Ok(turn) => self.pay_in(turn).await.is_ok(),
+                Err(_) => false,
+            };
+        if !readable {
+            count(&self.counters.skipped);
+        }
+        readable
+    }
+
+    /// Keeps the tier from being read, or lets it be read again.
+    pub(crate) fn shut(&self, shut: bool) {
+        self.shut.store(shut, Ordering::Release);
+    }
+
+    /// The tier is known to be well again: it is handed what it is owed, and no longer left alone.
+    pub(crate) async fn is_back(&self) {
+        *self.breaker() = Breaker::Closed { failures: 0 };
+        drop(self.pay().await);
     }
 
     /// Drops a key now, or keeps the tier from being read until it has.
@@ -173,13 +266,18 @@ impl Guard {
         }
     }
 
-    fn owes_nothing(&self) -> bool {
+    /// Whether it was handed all invalidations.
+    pub(crate) fn owes_nothing(&self) -> bool {
         self.ledger().debts.is_empty()
     }
 
-    /// Hands the tier all that it is owed when it is this caller's turn.
+    /// Hands the tier all that it is owed when it is this caller's turn, if that comes soon.
     async fn pay(&self) -> Result<(), TierError> {
-        let _turn = self.paying.lock().await;
+        let turn = tokio::time::timeout(self.patience.budget, self.paying.lock()).await;
+        self.pay_in(turn.map_err(|_| TierError::Busy)?).await
+    }
+
+    async fn pay_in(&self, _turn: tokio::sync::MutexGuard<'_, ()>) -> Result<(), TierError> {
         let debts = self.ledger().debts.clone();
         let Some((last, _)) = debts.last() else { return Ok(()) };
         self.call(hand_over(&*self.tier, &debts)).await?;
@@ -242,7 +340,7 @@ impl Guard {
                 return;
             }
             Breaker::Closed { .. } => first,
-            Breaker::Probing { rest } => (rest * 2).min(first * 64),
+            Breaker::Probing { rest } => (rest * 2).min(first * 4),
             // One that was admitted before; the rest has begun.
             Breaker::Open { .. } => return,
         };

@@ -6,18 +6,37 @@
 //! order: it is dead on arrival.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::batch::Wanted;
 use crate::cache::Origin;
 use crate::entry::Entry;
+use crate::hearer::Hearer;
 use crate::key::{Key, Scope};
+use crate::token::Position;
 
 #[cfg(unix)]
 pub(crate) mod disk;
 pub(crate) mod guard;
-
 pub(crate) mod memory;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+
+/// What a look into a tier brings: the generations before it, and the entry, if there is one.
+pub type Look = (Stamp, Option<Entry>);
+
+/// An entry to be kept, and the generations before its load.
+#[derive(Clone, Debug)]
+pub struct Put {
+    /// The key.
+    pub key: Key,
+    /// The entry.
+    pub entry: Entry,
+    /// What [`Tier::stamp`] or [`Tier::look`] told.
+    pub stamp: Stamp,
+}
 
 /// A store of entries below the memory tier.
 #[async_trait]
@@ -45,6 +64,62 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// Drops all that carries one of the scopes, and what loads under way will bring.
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError>;
 
+    /// [`Tier::stamp`], then [`Tier::get`], in one go where the tier can.
+    async fn look(&self, key: &Key, scopes: &[Scope]) -> Result<Look, TierError> {
+        let stamp = self.stamp(key, scopes).await?;
+        Ok((stamp, self.get(key).await?))
+    }
+
+    /// The same for many keys, in their order.
+    async fn look_many(&self, wanted: &[Wanted]) -> Result<Vec<Look>, TierError> {
+        let mut looks = Vec::with_capacity(wanted.len());
+        for Wanted { key, scopes } in wanted {
+            looks.push(self.look(key, scopes).await?);
+        }
+        Ok(looks)
+    }
+
+    /// [`Tier::put`] for many entries.
+    async fn put_many(&self, puts: &[Put]) -> Result<(), TierError> {
+        for Put { key, entry, stamp } in puts {
+            self.put(key, entry, stamp).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether other processes use it as well.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Asks to be the only one of all processes that loads `key` at these generations. `None`:
+    /// another one does. A tier of one process has nothing to ask for.
+    async fn claim(&self, _key: &Key, _stamp: &Stamp) -> Result<Option<Claim>, TierError> {
+        Ok(Some(Claim::default()))
+    }
+
+    /// Keeps a claim for as long again.
+    async fn renew(&self, _claim: &Claim) -> Result<(), TierError> {
+        Ok(())
+    }
+
+    /// Gives a claim back.
+    async fn release(&self, _claim: &Claim) -> Result<(), TierError> {
+        Ok(())
+    }
+
+    /// Called once, when the tier becomes part of a cache. A tier that other processes share tells
+    /// the hearer what they invalidate.
+    fn attend(&self, _hearer: Hearer) {}
+
+    /// Where in the log that all processes share this process' latest invalidation is.
+    fn position(&self) -> Option<Position> {
+        None
+    }
+
+    /// Waits until all invalidations up to a position were heard.
+    async fn reached(&self, _position: Position) {}
+
     /// Ends its work in peace; afterwards every operation is an error.
     async fn close(&self) -> Result<(), TierError>;
 
@@ -55,6 +130,19 @@ pub trait Tier: Send + Sync + fmt::Debug {
 /// The generations a tier had before a load began; only that tier reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamp(pub(crate) Vec<crate::entry::Seen>);
+
+/// The right to load a key, held by one process at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// Under what name it is kept.
+    pub(crate) name: String,
+    /// The slot of that name in a cluster.
+    pub(crate) slot: u16,
+    /// Tells its holder from others.
+    pub(crate) holder: u64,
+    /// How long it is kept without a sign of life; zero: there is nothing to keep.
+    pub(crate) lasts: Duration,
+}
 
 /// Why a tier did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +157,7 @@ pub enum TierError {
     },
     /// It took longer than its budget.
     #[error("no answer within {0:?}")]
-    Slow(std::time::Duration),
+    Slow(Duration),
     /// It failed lately and is left alone for a while.
     #[error("left alone after failures")]
     Resting,

@@ -10,7 +10,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "rushes disk tier 2";
+const FORMAT: &str = "rushes disk tier 3";
 
 pub(crate) struct Session {
     path: PathBuf,

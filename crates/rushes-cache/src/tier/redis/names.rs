@@ -1,0 +1,117 @@
+//! How things are called in Redis.
+//!
+//! ```text
+//! {prefix}{group}v:key        the record of an entry
+//! {prefix}{group}g:scope      the generation of a scope, or of a single key
+//! {prefix}{group}l:key:seen   the lease of the process that loads the entry
+//! {prefix}{log}               the log of invalidations, and {prefix}{log}mark
+//! ```
+//! A name's *group* is made of its first two parts: `video/42` for the scope `video/42/captions` as
+//! for the key `video/42/window/0-30`. It stands in braces, so all of a group is in one slot of a
+//! cluster and is read by one command. A [`scope_id`](crate::entry::scope_id) begins with its
+//! group, so a generation is found by what a record says.
+
+use crate::entry::{group_of, key_scope_id};
+use crate::key::Key;
+
+/// Slots of a cluster.
+const SLOTS: u16 = 16_384;
+
+/// The longest prefix, in bytes.
+const LONGEST_PREFIX: usize = 64;
+
+/// The name of one thing in Redis, and the slot it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) text: String,
+    pub(super) slot: u16,
+}
+
+/// All names begin with the same prefix.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+    pub(super) log: Name,
+}
+
+impl Names {
+    /// Names with this prefix; `None` when it is empty, too long or has characters that a name may
+    /// not have.
+    pub(super) fn new(prefix: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_graphic() && !"{}*?[]\\".contains(c);
+        let fine = (1..=LONGEST_PREFIX).contains(&prefix.len()) && prefix.chars().all(plain);
+        let log = Name { text: format!("{prefix}{{log}}"), slot: slot(b"log") };
+        fine.then(|| Self { prefix: prefix.to_owned(), log })
+    }
+
+    /// The record of a key.
+    pub(super) fn record(&self, key: &Key) -> Name {
+        self.grouped(key_scope_id(key), &format!("v:{}", digits(key)))
+    }
+
+    /// The generation of a scope, by its id.
+    pub(super) fn generation(&self, scope: u64) -> Name {
+        self.grouped(scope, &format!("g:{scope:016x}"))
+    }
+
+    /// The lease of a key by who saw the same generations, which `seen` stands for.
+    pub(super) fn lease(&self, key: &Key, seen: u64) -> Name {
+        self.grouped(key_scope_id(key), &format!("l:{}:{seen:016x}", digits(key)))
+    }
+
+    fn grouped(&self, scope: u64, rest: &str) -> Name {
+        let group = format!("{:08x}", group_of(scope));
+        let slot = slot(group.as_bytes());
+        Name { text: format!("{}{{{group}}}{rest}", self.prefix), slot }
+    }
+}
+
+/// The key as a name of fixed length; the record has the key in full.
+fn digits(key: &Key) -> String {
+    let digest = blake3::hash(key.as_bytes());
+    digest.to_hex().chars().take(32).collect()
+}
+
+/// The slot of what stands in braces: CRC-16/XMODEM, as the cluster specification says.
+fn slot(tag: &[u8]) -> u16 {
+    let step = |crc: u16, byte: &u8| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    };
+    tag.iter().fold(0, step) % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::scope_id;
+    use crate::key::Scope;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(slot(b"123456789"), 0x31C3);
+        assert_eq!(slot(b"foo"), 12_182);
+    }
+
+    #[test]
+    fn all_of_a_video_is_in_one_slot() {
+        let names = Names::new("rushes:").unwrap();
+        let captions = scope_id(&Scope::new("video/42/captions"));
+        let video = names.generation(scope_id(&Scope::new("video/42")));
+        let record = names.record(&Key::new("records", "video/42/window/0-30"));
+        assert_eq!(video.slot, names.generation(captions).slot);
+        assert_eq!(video.slot, record.slot);
+        assert_ne!(video.text, names.generation(captions).text);
+        let other = names.record(&Key::new("records", "video/43/window/0-30"));
+        assert_ne!(video.slot, other.slot);
+        assert!(record.text.starts_with("rushes:{") && record.text.contains("}v:"), "{record:?}");
+    }
+
+    #[test]
+    fn a_prefix_that_would_break_the_names_is_refused() {
+        for wrong in ["", "a{b", "a}", "a*", "a b", "ü", &"x".repeat(65)] {
+            assert!(Names::new(wrong).is_none(), "{wrong:?}");
+        }
+    }
+}
