@@ -201,10 +201,7 @@ impl Cache {
     /// What the memory tier has that needs no refresh, at once: nothing is waited for, looked for
     /// below, or loaded. Answers `None` for anything else, a remembered error included.
     pub fn peek(&self, key: &Key) -> Option<Fetched> {
-        match self.0.look(key) {
-            Look::Hit(stored) => answered(stored, Origin::Memory, false).ok(),
-            _ => None,
-        }
+        self.0.look(key).map(|stored| fetched(stored, Origin::Memory))
     }
 
     /// The value of `key`, loaded once for all concurrent callers when no tier has it. The value
