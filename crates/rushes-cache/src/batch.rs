@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::cache::{Cache, Fetched, LoadError, Loaded, Origin, fetched};
+use crate::cache::{Answer, Cache, LoadError, Loaded, Origin, answered};
 use crate::flight::{Flight, Outcome, Seat};
 use crate::key::{Key, Scope};
-use crate::landing::{Filling, Landing};
+use crate::landing::{Filling, Landing, Purpose};
 use crate::shim::{spawn, within};
 use crate::stats::count;
+use crate::tier::memory::Look;
 
 /// A key of a batch, and what may invalidate its value.
 #[derive(Clone, Debug)]
@@ -25,9 +26,6 @@ struct Boarded {
     flight: Arc<Flight>,
     leads: bool,
 }
-
-/// What a batch gets for one key.
-type Answer = Result<Fetched, LoadError>;
 
 impl Cache {
     /// The values of many keys, in their order, as [`Cache::get_or_load`] brings one. `load` is
@@ -63,32 +61,30 @@ impl Cache {
         F: Fn(Vec<Key>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<Loaded>, LoadError>> + Send + 'static,
     {
-        let (mut boarded, mut led, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut boarded, mut lost) = (Vec::new(), Vec::new());
+        let (mut led, mut refreshes) = (Vec::new(), Vec::new());
         for index in open {
             let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
                 continue;
             };
-            match self.board_one(wanted, &mut led) {
-                Ok(found) => *answer = Some(Ok(found)),
+            match self.board_one(wanted, &mut led, &mut refreshes) {
+                Ok(found) => *answer = Some(found),
                 Err((flight, leads)) => boarded.push(Boarded { index, flight, leads }),
             }
         }
-        if !led.is_empty() {
-            spawn(run(led, Arc::clone(load)));
+        // Apart, so that nobody waits for what is served meanwhile.
+        for landings in [led, refreshes].into_iter().filter(|landings| !landings.is_empty()) {
+            spawn(run(landings, Arc::clone(load)));
         }
         for Boarded { index, flight, leads } in boarded {
             let (Some(wanted), Some(answer)) = (wanted.get(index), answers.get_mut(index)) else {
                 continue;
             };
-            *answer = Some(match flight.landed(&wanted.key).await {
-                Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
-                Outcome::Failed(error) => Err(error),
-                Outcome::Lost(_) if may_retry && !leads => {
-                    lost.push(index);
-                    continue;
-                }
-                Outcome::Lost(lost) => Err(Arc::new(lost)),
-            });
+            let namespace = flight.fence().namespace();
+            match self.0.landed(&wanted.key, namespace, &flight).await {
+                Outcome::Lost(_) if may_retry && !leads => lost.push(index),
+                outcome => *answer = Some(self.0.told(outcome)),
+            }
         }
         lost
     }
@@ -98,20 +94,27 @@ impl Cache {
         &self,
         wanted: &Wanted,
         led: &mut Vec<Landing>,
-    ) -> Result<Fetched, (Arc<Flight>, bool)> {
+        refreshes: &mut Vec<Landing>,
+    ) -> Result<Answer, (Arc<Flight>, bool)> {
         let Wanted { key, scopes } = wanted;
-        if let Some(stored) = self.0.look(key) {
-            return Ok(fetched(stored, Origin::Memory));
+        match self.0.look(key) {
+            Look::Hit(stored) => return Ok(answered(stored, Origin::Memory, false)),
+            Look::Aging(aging) => {
+                refreshes.extend(self.0.begin_refresh(&aging, scopes));
+                return Ok(answered(aging.stored, Origin::Memory, aging.stale));
+            }
+            Look::StandIn(stored) => return Ok(answered(stored, Origin::Memory, true)),
+            Look::Expired(_) | Look::Miss => {}
         }
         let namespace = self.0.namespaces.of(key);
         match self.0.board(key, scopes, &namespace) {
-            Seat::Served(stored) => Ok(fetched(stored, Origin::Memory)),
+            Seat::Served(stored, stale) => Ok(answered(stored, Origin::Memory, stale)),
             Seat::Waiter(flight) => {
                 count(&namespace.counters.joins);
                 Err((flight, false))
             }
             Seat::Leader(flight) => {
-                led.push(Landing::new(&self.0, key, scopes, &namespace, &flight));
+                led.push(Landing::new(&self.0, key, scopes, &namespace, &flight, Purpose::Miss));
                 Err((flight, true))
             }
         }
@@ -153,14 +156,14 @@ async fn look_below(mut open: Vec<Landing>) -> (Vec<Landing>, Vec<Filling>) {
     (open, fillings)
 }
 
-async fn load_missing<F, Fut>(missing: Vec<Landing>, load: &F) -> Vec<Filling>
+async fn load_missing<F, Fut>(mut missing: Vec<Landing>, load: &F) -> Vec<Filling>
 where
     F: Fn(Vec<Key>) -> Fut,
     Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
 {
-    missing.iter().for_each(Landing::begins_load);
+    missing.iter_mut().for_each(Landing::begins_load);
     let keys: Vec<Key> = missing.iter().map(|landing| landing.key.clone()).collect();
-    let deadline = missing.first().map(Landing::deadline).unwrap_or_default();
+    let deadline = missing.iter().map(Landing::deadline).max().unwrap_or_default();
     let Some(answer) = within(deadline, async { load(keys).await }).await else {
         missing.into_iter().for_each(Landing::hung);
         return Vec::new();

@@ -16,12 +16,12 @@ use crate::generation::Generations;
 use crate::hearer::Hearer;
 use crate::invalidate::Cut;
 use crate::key::{Key, Scope};
-use crate::landing::Landing;
-use crate::namespace::{Namespace, Namespaces, Settings};
+use crate::landing::{Landing, Purpose};
+use crate::namespace::{Keep, Namespace, Namespaces, Settings};
 use crate::shim::spawn;
 use crate::stats::{Stats, count};
 use crate::tier::guard::{Guard, Patience};
-use crate::tier::memory::Memory;
+use crate::tier::memory::{Aging, Look, Memory};
 use crate::tier::{Tier, TierError};
 use crate::value::{Stored, Value};
 use crate::work::Work;
@@ -58,7 +58,13 @@ pub struct Fetched {
     pub value: Option<Value>,
     /// Who answered.
     pub origin: Origin,
+    /// Whether the value is past its soft time, or past its time to live and standing in for a
+    /// load that failed or takes long. Never set where the namespace asks for neither.
+    pub stale: bool,
 }
+
+/// What a caller gets.
+pub(crate) type Answer = Result<Fetched, LoadError>;
 
 /// What a look-up without a load finds.
 #[derive(Clone, Debug)]
@@ -181,17 +187,20 @@ impl Cache {
 
     /// Looks in the tiers, loads nothing and moves nothing upward.
     pub async fn get(&self, key: &Key) -> Lookup {
-        if let Some(stored) = self.0.look(key) {
-            return Value::of(stored).map_or(Lookup::Absent, Lookup::Hit);
+        match self.0.look(key) {
+            Look::Hit(stored) | Look::Aging(Aging { stored, .. }) => return looked_up(stored),
+            Look::StandIn(_) | Look::Expired(_) | Look::Miss => {}
         }
         let namespace = self.0.namespaces.of(key);
         for tier in &self.0.tiers {
-            let fence = self.0.generations.fence(&namespace.generation, &[]);
+            if namespace.settings.keep(tier.origin()) == Keep::No {
+                continue;
+            }
+            let fence = self.0.generations.fence(&namespace, &[]);
             let found = tier.get(key).await;
             if let Some(entry) = found.filter(|entry| entry.is_fresh(self.0.clock.wall())) {
                 count(namespace.counters.hits_from(tier.origin()));
-                let stored = self.0.stored(key, entry, fence, &namespace);
-                return Value::of(Arc::new(stored)).map_or(Lookup::Absent, Lookup::Hit);
+                return looked_up(Arc::new(self.0.stored(key, entry, fence)));
             }
         }
         count(&namespace.counters.misses);
@@ -201,7 +210,10 @@ impl Cache {
     /// What the memory tier has that needs no refresh, at once: nothing is waited for, looked for
     /// below, or loaded. Answers `None` for anything else, a remembered error included.
     pub fn peek(&self, key: &Key) -> Option<Fetched> {
-        self.0.look(key).map(|stored| fetched(stored, Origin::Memory))
+        match self.0.look(key) {
+            Look::Hit(stored) => answered(stored, Origin::Memory, false).ok(),
+            _ => None,
+        }
     }
 
     /// The value of `key`, loaded once for all concurrent callers when no tier has it. The value
@@ -226,25 +238,26 @@ impl Cache {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
     {
-        if let Some(stored) = self.0.look(key) {
-            return Ok(fetched(stored, Origin::Memory));
+        match self.0.look(key) {
+            Look::Hit(stored) => return answered(stored, Origin::Memory, false),
+            Look::Aging(aging) => return self.serve_aging(aging, scopes, load),
+            Look::StandIn(stored) => return answered(stored, Origin::Memory, true),
+            Look::Expired(_) | Look::Miss => {}
         }
         let namespace = self.0.namespaces.of(key);
         let mut may_retry = true;
         loop {
             let flight = match self.0.board(key, scopes, &namespace) {
-                Seat::Served(stored) => return Ok(fetched(stored, Origin::Memory)),
+                Seat::Served(stored, stale) => return answered(stored, Origin::Memory, stale),
                 Seat::Leader(flight) => {
                     return self.lead(key, scopes, &namespace, flight, load).await;
                 }
                 Seat::Waiter(flight) => flight,
             };
             count(&namespace.counters.joins);
-            match flight.landed(key).await {
-                Outcome::Loaded(stored, origin) => return Ok(fetched(stored, origin)),
+            match self.0.landed(key, &namespace, &flight).await {
                 Outcome::Lost(_) if may_retry => may_retry = false,
-                Outcome::Lost(lost) => return Err(Arc::new(lost)),
-                Outcome::Failed(error) => return Err(error),
+                outcome => return self.0.told(outcome),
             }
         }
     }
@@ -313,13 +326,9 @@ impl Cache {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
     {
-        let landing = Landing::new(&self.0, key, scopes, namespace, &flight);
+        let landing = Landing::new(&self.0, key, scopes, namespace, &flight, Purpose::Miss);
         spawn(landing.run(load));
-        match flight.landed(key).await {
-            Outcome::Loaded(stored, origin) => Ok(fetched(stored, origin)),
-            Outcome::Failed(error) => Err(error),
-            Outcome::Lost(lost) => Err(Arc::new(lost)),
-        }
+        self.0.told(self.0.landed(key, namespace, &flight).await)
     }
 }
 
@@ -329,18 +338,47 @@ impl fmt::Debug for Cache {
     }
 }
 
-pub(crate) fn fetched(stored: Arc<Stored>, origin: Origin) -> Fetched {
-    Fetched { value: Value::of(stored), origin }
+/// What an entry answers to those who would load it.
+#[inline]
+pub(crate) fn answered(stored: Arc<Stored>, origin: Origin, stale: bool) -> Answer {
+    match stored.error() {
+        Some(error) => Err(Arc::clone(error)),
+        None => Ok(Fetched { value: Value::of(stored), origin, stale }),
+    }
+}
+
+/// What an entry answers to those who only look: an error that is remembered is no value.
+fn looked_up(stored: Arc<Stored>) -> Lookup {
+    if stored.error().is_some() {
+        return Lookup::Miss;
+    }
+    Value::of(stored).map_or(Lookup::Absent, Lookup::Hit)
 }
 
 impl Shared {
     #[inline]
-    pub(crate) fn look(&self, key: &Key) -> Option<Arc<Stored>> {
-        self.memory.as_ref()?.get(key)
+    pub(crate) fn look(&self, key: &Key) -> Look {
+        self.memory.as_ref().map_or(Look::Miss, |memory| memory.get(key))
     }
 
-    pub(crate) fn board(&self, key: &Key, scopes: &[Scope], namespace: &Namespace) -> Seat {
-        let capture = || self.generations.fence(&namespace.generation, scopes);
+    /// What those who waited for a load are told.
+    pub(crate) fn told(&self, outcome: Outcome) -> Answer {
+        match outcome {
+            Outcome::Loaded(stored, origin) => {
+                let stale = stored.is_stale(self.clock.coarse());
+                answered(stored, origin, stale)
+            }
+            Outcome::Stale(stored, origin) => {
+                count(&stored.namespace().counters.stale_hits);
+                answered(stored, origin, true)
+            }
+            Outcome::Failed(error) => Err(error),
+            Outcome::Lost(lost) => Err(Arc::new(lost)),
+        }
+    }
+
+    pub(crate) fn board(&self, key: &Key, scopes: &[Scope], namespace: &Arc<Namespace>) -> Seat {
+        let capture = || self.generations.fence(namespace, scopes);
         self.flights.board(key, || self.look(key), capture)
     }
 }

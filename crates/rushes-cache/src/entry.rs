@@ -61,6 +61,12 @@ impl Entry {
         Self { expires: Some(expires), kept: Some(expires), ..self }
     }
 
+    /// The same entry, kept no longer than a moment.
+    pub(crate) fn at_most(self, moment: Millis) -> Self {
+        let bounded = |own: Option<Millis>| Some(own.map_or(moment, |own| own.min(moment)));
+        Self { expires: bounded(self.expires), kept: bounded(self.kept), ..self }
+    }
+
     /// Whether a tier still keeps it at the moment `wall`.
     pub fn is_kept(&self, wall: Millis) -> bool {
         self.kept.is_none_or(|kept| wall < kept)

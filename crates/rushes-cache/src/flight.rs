@@ -5,17 +5,19 @@
 //! before the commit (which then does not happen) or after it (and drops what it left).
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::cache::{LoadError, Origin};
+use crate::clock::Millis;
 use crate::generation::Fence;
 use crate::key::Key;
 use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicBool, Ordering};
+use crate::tier::memory::{Aging, Look};
 use crate::value::Stored;
 
 const SHARDS: usize = 16;
@@ -25,6 +27,8 @@ const SHARDS: usize = 16;
 pub(crate) enum Outcome {
     /// With a value, or the knowledge that there is none, and who had it.
     Loaded(Arc<Stored>, Origin),
+    /// With a failure, for which an older value stands in.
+    Stale(Arc<Stored>, Origin),
     /// With the loader's own error: all who waited get it.
     Failed(LoadError),
     /// By panic, by its deadline or by the end of its runtime: one who waited may try again.
@@ -55,11 +59,33 @@ pub enum Lost {
 pub(crate) struct Flight {
     fence: Fence,
     outcome: watch::Sender<Option<Outcome>>,
+    /// What is answered when the load fails, and who had it.
+    stand_in: OnceLock<(Arc<Stored>, Origin)>,
+    /// Whether the key was removed since the load began: then nothing stands in.
+    revoked: AtomicBool,
 }
 
 impl Flight {
-    fn new(fence: Fence) -> Arc<Self> {
-        Arc::new(Self { fence, outcome: watch::Sender::new(None) })
+    fn new(fence: Fence) -> Self {
+        Self {
+            fence,
+            outcome: watch::Sender::new(None),
+            stand_in: OnceLock::new(),
+            revoked: AtomicBool::new(false),
+        }
+    }
+
+    /// Offers an older value to stand in; the first one offered counts.
+    pub(crate) fn offer(&self, stored: Arc<Stored>, origin: Origin) {
+        // An offer that comes second is not needed.
+        self.stand_in.set((stored, origin)).ok();
+    }
+
+    /// What may be answered instead of this load's value at the moment `now`.
+    pub(crate) fn stand_in(&self, now: Millis) -> Option<(&Arc<Stored>, Origin)> {
+        let (stored, origin) = self.stand_in.get()?;
+        let may = !self.revoked.load(Ordering::Acquire) && stored.stands_in(now);
+        may.then_some((stored, *origin))
     }
 
     /// The generations captured before the load began.
@@ -80,8 +106,8 @@ impl Flight {
 
 /// The seat that a caller gets.
 pub(crate) enum Seat {
-    /// The value arrived in the meantime.
-    Served(Arc<Stored>),
+    /// The value arrived in the meantime; whether it is stale.
+    Served(Arc<Stored>, bool),
     /// The caller starts the load.
     Leader(Arc<Flight>),
     /// Another caller's load is under way.
@@ -107,7 +133,7 @@ impl Flights {
     pub(crate) fn board(
         &self,
         key: &Key,
-        look: impl FnOnce() -> Option<Arc<Stored>>,
+        look: impl FnOnce() -> Look,
         capture: impl FnOnce() -> Fence,
     ) -> Seat {
         let mut flights = self.shard(key).lock();
@@ -115,32 +141,54 @@ impl Flights {
             return Seat::Waiter(Arc::clone(flight));
         }
         // A load may have landed between the caller's look-up and this lock.
-        if let Some(stored) = look() {
-            return Seat::Served(stored);
-        }
+        let stand_in = match look() {
+            Look::Hit(stored) => return Seat::Served(stored, false),
+            // Whoever meets it next refreshes it.
+            Look::Aging(Aging { stored, stale, .. }) => return Seat::Served(stored, stale),
+            Look::StandIn(stored) => return Seat::Served(stored, true),
+            Look::Expired(stored) => Some(stored),
+            Look::Miss => None,
+        };
         let flight = Flight::new(capture());
+        stand_in.into_iter().for_each(|stored| flight.offer(stored, Origin::Memory));
+        let flight = Arc::new(flight);
         flights.insert(key.clone(), Arc::clone(&flight));
         Seat::Leader(flight)
     }
 
-    /// Ends a load: `commit`s its value unless the key was removed or the flight replaced since,
-    /// then tells all who wait.
+    /// Begins a load that replaces `stored`, unless one is under way or it `is_gone` by now.
+    pub(crate) fn refresh(
+        &self,
+        stored: &Arc<Stored>,
+        is_gone: impl FnOnce() -> bool,
+        capture: impl FnOnce() -> Fence,
+    ) -> Option<Arc<Flight>> {
+        let key = &stored.key;
+        let mut flights = self.shard(key).lock();
+        if flights.get(key).is_some_and(|flight| flight.fence.holds()) || is_gone() {
+            return None;
+        }
+        let flight = Flight::new(capture());
+        flight.offer(Arc::clone(stored), Origin::Memory);
+        let flight = Arc::new(flight);
+        flights.insert(key.clone(), Arc::clone(&flight));
+        Some(flight)
+    }
+
+    /// Ends a load: `settle` is told whether the key was neither removed nor its flight replaced
+    /// since, commits what there is to commit, and answers what all who wait are told.
     pub(crate) fn land(
         &self,
         key: &Key,
         flight: &Arc<Flight>,
-        outcome: Outcome,
-        commit: impl FnOnce(&Arc<Stored>),
+        settle: impl FnOnce(bool) -> Outcome,
     ) {
         let mut flights = self.shard(key).lock();
-        if let Entry::Occupied(entry) = flights.entry(key.clone())
-            && Arc::ptr_eq(entry.get(), flight)
-        {
-            entry.remove();
-            if let Outcome::Loaded(stored, _) = &outcome {
-                commit(stored);
-            }
+        let current = flights.get(key).is_some_and(|entered| Arc::ptr_eq(entered, flight));
+        if current {
+            flights.remove(key);
         }
+        let outcome = settle(current);
         drop(flights);
         flight.outcome.send_replace(Some(outcome));
     }
@@ -148,7 +196,9 @@ impl Flights {
     /// Cuts the load of `key` off from the cache: its waiters still get its value, nobody else.
     pub(crate) fn revoke(&self, key: &Key, and: impl FnOnce()) {
         let mut flights = self.shard(key).lock();
-        flights.remove(key);
+        if let Some(flight) = flights.remove(key) {
+            flight.revoked.store(true, Ordering::Release);
+        }
         and();
     }
 

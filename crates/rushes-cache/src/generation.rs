@@ -7,15 +7,16 @@
 //! Whether the entry is already cached or still loading makes no difference, and the check is one
 //! relaxed-priced load per scope, without a look-up by name.
 //!
-//! A counter that only the registry holds governs no entry and no load, so it may be dropped; the
-//! next load that names the scope gets a fresh one. That revives nothing: whoever held the old
-//! counter would have kept it from being dropped.
+//! A counter that no entry and no load refers to governs nothing, so it may be dropped; the next
+//! load that names the scope gets a fresh one. That revives nothing: whoever held the old counter
+//! would have kept it from being dropped.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use crate::key::Scope;
+use crate::namespace::Namespace;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicU64, Ordering};
 
@@ -39,45 +40,60 @@ impl Counter {
     }
 }
 
-/// Scopes beside the namespace that fit into an entry itself; more go into a second allocation,
-/// which a hit pays for.
-const INLINE: usize = 3;
+/// What entries of one namespace with the same scopes share: one for all of them, so that an entry
+/// carries its fence in two words and the counters it asks stay in the processor's cache.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) namespace: Arc<Namespace>,
+    scopes: Box<[Arc<Counter>]>,
+}
 
 /// What a load captured before it began.
 #[derive(Clone, Debug)]
 pub(crate) struct Fence {
     born: u64,
-    whole: Arc<Counter>,
-    scopes: [Option<Arc<Counter>>; INLINE],
-    more: Option<Box<[Arc<Counter>]>>,
+    home: Arc<Home>,
 }
 
 impl Fence {
     /// Whether nothing that covers it was invalidated since.
     #[inline]
     pub(crate) fn holds(&self) -> bool {
-        let survived = |counter: &Arc<Counter>| counter.read() <= self.born;
-        survived(&self.whole)
-            && self.scopes.iter().flatten().all(survived)
-            && self.more.as_deref().unwrap_or_default().iter().all(survived)
+        let survived = |counter: &Counter| counter.read() <= self.born;
+        survived(&self.home.namespace.generation)
+            && self.home.scopes.iter().all(|counter| survived(counter))
     }
 
-    /// Bytes allocated beside the fence itself.
-    pub(crate) fn heap_bytes(&self) -> u64 {
-        self.more.as_deref().map_or(0, |more| size_of_val(more) as u64)
+    /// The namespace that it belongs to.
+    #[inline]
+    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
+        &self.home.namespace
     }
 }
 
 /// The sequence of invalidations and the counters of all scopes that something refers to.
 pub(crate) struct Generations {
     sequence: AtomicU64,
-    shards: [Mutex<Shard>; SHARDS],
+    /// Locked before `counters`, never after.
+    homes: [Mutex<Homes>; SHARDS],
+    counters: [Mutex<Counters>; SHARDS],
     hasher: RandomState,
 }
 
+/// Homes of one namespace.
+type ByScopes = HashMap<Box<[Scope]>, Arc<Home>>;
+
 #[derive(Default)]
-struct Shard {
-    counters: HashMap<Scope, Arc<Counter>>,
+struct Homes {
+    /// By the namespace's name.
+    known: HashMap<Box<str>, ByScopes>,
+    len: usize,
+    sweep_at: usize,
+}
+
+#[derive(Default)]
+struct Counters {
+    known: HashMap<Scope, Arc<Counter>>,
     sweep_at: usize,
 }
 
@@ -85,29 +101,32 @@ impl Generations {
     pub(crate) fn new() -> Self {
         Self {
             sequence: AtomicU64::new(0),
-            shards: std::array::from_fn(|_| Mutex::new(Shard::default())),
+            homes: std::array::from_fn(|_| Mutex::default()),
+            counters: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
         }
     }
 
-    /// Captures the scopes' generations and `whole` (the namespace's counter); call it before the
-    /// load begins. The birth is read first: an invalidation in between makes the fence stricter
-    /// than needed, never laxer.
-    pub(crate) fn fence(&self, whole: &Arc<Counter>, scopes: &[Scope]) -> Fence {
+    /// Captures the generations of the scopes and of the namespace; call it before the load
+    /// begins. The birth is read first: an invalidation in between makes the fence stricter than
+    /// needed, never laxer.
+    pub(crate) fn fence(&self, namespace: &Arc<Namespace>, scopes: &[Scope]) -> Fence {
         let born = self.sequence.load(Ordering::Acquire);
-        let mut counters = scopes.iter().map(|scope| self.shard(scope).lock().counter(scope));
-        let scopes = std::array::from_fn(|_| counters.next());
-        let more: Box<[_]> = counters.collect();
-        let more = (!more.is_empty()).then_some(more);
-        Fence { born, whole: Arc::clone(whole), scopes, more }
+        let mut homes = self.shard(&self.homes, scopes).lock();
+        if let Some(home) = homes.find(namespace, scopes) {
+            return Fence { born, home };
+        }
+        let counters = scopes.iter().map(|scope| self.counters_of(scope).lock().counter(scope));
+        let home = Home { namespace: Arc::clone(namespace), scopes: counters.collect() };
+        Fence { born, home: homes.learn(scopes, home) }
     }
 
     /// Kills every entry and load that carries the scope and was born before.
     pub(crate) fn raise(&self, scope: &Scope) {
-        let shard = self.shard(scope).lock();
+        let counters = self.counters_of(scope).lock();
         // Unknown means that nothing carries it: a load that is about to will look it up under
         // this lock, and begins after that.
-        if let Some(counter) = shard.counters.get(scope) {
+        if let Some(counter) = counters.known.get(scope) {
             self.raise_counter(counter);
         }
     }
@@ -119,40 +138,81 @@ impl Generations {
 
     /// How many counters are kept.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().counters.len()).sum()
+        self.counters.iter().map(|shard| shard.lock().known.len()).sum()
     }
 
-    fn shard(&self, scope: &Scope) -> &Mutex<Shard> {
-        let index = self.hasher.hash_one(scope) as usize % SHARDS;
+    fn counters_of(&self, scope: &Scope) -> &Mutex<Counters> {
+        self.shard(&self.counters, scope)
+    }
+
+    fn shard<'a, T>(&self, shards: &'a [T; SHARDS], of: impl Hash) -> &'a T {
+        let index = self.hasher.hash_one(of) as usize % SHARDS;
         // The index is below SHARDS, so the first is never taken for want of another.
-        self.shards.get(index).unwrap_or(&self.shards[0])
+        shards.get(index).unwrap_or(&shards[0])
     }
 }
 
-impl Shard {
+impl Homes {
+    fn find(&self, namespace: &Arc<Namespace>, scopes: &[Scope]) -> Option<Arc<Home>> {
+        self.known.get(&*namespace.name)?.get(scopes).cloned()
+    }
+
+    fn learn(&mut self, scopes: &[Scope], home: Home) -> Arc<Home> {
+        self.sweep();
+        let home = Arc::new(home);
+        let known = self.known.entry(home.namespace.name.clone()).or_default();
+        known.insert(scopes.into(), Arc::clone(&home));
+        self.len += 1;
+        home
+    }
+
+    /// Drops what only this map holds, each time the map has doubled since the last sweep.
+    fn sweep(&mut self) {
+        if self.len < self.sweep_at.max(SWEEP_FROM) {
+            return;
+        }
+        let mut len = 0;
+        self.known.retain(|_, homes| {
+            homes.retain(|_, home| Arc::strong_count(home) > 1);
+            len += homes.len();
+            !homes.is_empty()
+        });
+        (self.len, self.sweep_at) = (len, len * 2);
+    }
+}
+
+impl Counters {
     fn counter(&mut self, scope: &Scope) -> Arc<Counter> {
-        if let Some(counter) = self.counters.get(scope) {
+        if let Some(counter) = self.known.get(scope) {
             return Arc::clone(counter);
         }
         self.sweep();
         let counter = Arc::new(Counter::default());
-        self.counters.insert(scope.clone(), Arc::clone(&counter));
+        self.known.insert(scope.clone(), Arc::clone(&counter));
         counter
     }
 
     /// Drops what only this map holds, each time the map has doubled since the last sweep.
     fn sweep(&mut self) {
-        if self.counters.len() < self.sweep_at.max(SWEEP_FROM) {
+        if self.known.len() < self.sweep_at.max(SWEEP_FROM) {
             return;
         }
-        self.counters.retain(|_, counter| Arc::strong_count(counter) > 1);
-        self.sweep_at = self.counters.len() * 2;
+        self.known.retain(|_, counter| Arc::strong_count(counter) > 1);
+        self.sweep_at = self.known.len() * 2;
     }
 }
 
 #[cfg(all(test, not(feature = "shuttle")))]
 mod tests {
+    use std::sync::Weak;
+
     use super::*;
+    use crate::key::Key;
+    use crate::namespace::Namespaces;
+
+    fn namespace() -> Arc<Namespace> {
+        Namespaces::new(HashMap::new(), Weak::new()).of(&Key::new("n", "k"))
+    }
 
     fn scope(n: usize) -> Scope {
         Scope::new(format!("video/{n}"))
@@ -161,13 +221,13 @@ mod tests {
     #[test]
     fn a_fence_falls_by_each_of_its_scopes_and_by_no_other() {
         let generations = Generations::new();
-        let whole = Arc::new(Counter::default());
-        let fence = |scopes: &[Scope]| generations.fence(&whole, scopes);
+        let space = namespace();
+        let fence = |scopes: &[Scope]| generations.fence(&space, scopes);
         let (both, second, none) = (fence(&[scope(1), scope(2)]), fence(&[scope(2)]), fence(&[]));
         generations.raise(&scope(1));
         assert_eq!((both.holds(), second.holds(), none.holds()), (false, true, true));
         let later = fence(&[scope(1), scope(2)]);
-        generations.raise_counter(&whole);
+        generations.raise_counter(&space.generation);
         assert_eq!((later.holds(), second.holds(), none.holds()), (false, false, false));
         assert!(fence(&[scope(1), scope(2)]).holds());
     }
@@ -177,7 +237,7 @@ mod tests {
         let generations = Generations::new();
         let scopes: Vec<_> = (0..10).map(scope).collect();
         for raised in &scopes {
-            let fence = generations.fence(&Arc::default(), &scopes);
+            let fence = generations.fence(&namespace(), &scopes);
             assert!(fence.holds());
             generations.raise(raised);
             assert!(!fence.holds(), "{raised:?} was not checked");
@@ -187,14 +247,15 @@ mod tests {
     #[test]
     fn counters_nobody_refers_to_are_dropped_and_revive_nothing() {
         let generations = Generations::new();
-        let whole = Arc::new(Counter::default());
-        let kept = generations.fence(&whole, &[scope(0)]);
+        let space = namespace();
+        let kept = generations.fence(&space, &[scope(0)]);
         generations.raise(&scope(0));
         for n in 1..100_000 {
-            drop(generations.fence(&whole, &[scope(n)]));
+            drop(generations.fence(&space, &[scope(n)]));
         }
-        assert!(generations.len() <= SHARDS * SWEEP_FROM, "{} counters", generations.len());
+        // Those of homes that are not swept yet, and as many again until the next sweep.
+        assert!(generations.len() <= 4 * SHARDS * SWEEP_FROM, "{} counters", generations.len());
         assert!(!kept.holds(), "the raised counter outlived the sweeps");
-        assert!(generations.fence(&whole, &[scope(0)]).holds());
+        assert!(generations.fence(&space, &[scope(0)]).holds());
     }
 }

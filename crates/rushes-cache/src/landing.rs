@@ -1,7 +1,6 @@
 //! Runs a load in a task of its own and lands its flight, whatever happens to the loader.
 
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +11,8 @@ use crate::entry::Entry;
 use crate::flight::{Flight, Lost, Outcome};
 use crate::generation::Fence;
 use crate::key::{Key, Scope};
-use crate::namespace::Namespace;
+use crate::life::Life;
+use crate::namespace::{Keep, Namespace};
 use crate::shim::within;
 use crate::stats::count;
 use crate::tier::guard::Look;
@@ -20,6 +20,15 @@ use crate::tier::{Put, Stamp};
 use crate::turn::Awaited;
 use crate::value::Stored;
 use crate::work::Working;
+
+/// Why a load is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// No tier has the value.
+    Miss,
+    /// Memory has it and serves it meanwhile; it was loaded at this moment of 1970's clock.
+    Refresh(Millis),
+}
 
 /// A load under way, held by its task. Dropping it lands the flight: with the outcome that was
 /// come to, or as lost when the loader panicked or its runtime was shut down.
@@ -29,7 +38,9 @@ pub(crate) struct Landing {
     scopes: Vec<Scope>,
     namespace: Arc<Namespace>,
     flight: Arc<Flight>,
-    began: Millis,
+    purpose: Purpose,
+    /// When the loader was called.
+    began: Option<Millis>,
     outcome: Option<Outcome>,
     /// Of the tiers that have not the value, from the top; `None` where a tier could not tell.
     stamps: Vec<Option<Stamp>>,
@@ -45,13 +56,15 @@ impl Landing {
         scopes: &[Scope],
         namespace: &Arc<Namespace>,
         flight: &Arc<Flight>,
+        purpose: Purpose,
     ) -> Self {
         Self {
             key: key.clone(),
             scopes: scopes.to_vec(),
             namespace: Arc::clone(namespace),
             flight: Arc::clone(flight),
-            began: shared.clock.now(),
+            purpose,
+            began: None,
             outcome: None,
             stamps: Vec::new(),
             _working: shared.work.begin(),
@@ -87,13 +100,18 @@ impl Landing {
     }
 
     /// Asks one tier after the other. Each that has not the value tells its generations before it
-    /// is asked, so that it can be filled afterwards.
+    /// is asked, so that it can be filled afterwards. One that has it past its time offers it to
+    /// stand in.
     pub(crate) async fn look_below(&mut self) -> Option<(Entry, Origin)> {
         if self.shared.tiers.is_empty() {
             return None;
         }
         let (shared, scopes) = (self.shared(), self.all_scopes());
         for tier in &shared.tiers {
+            if self.namespace.settings.keep(tier.origin()) == Keep::No {
+                self.stamps.push(None);
+                continue;
+            }
             let look = tier.look(&self.key, &scopes).await;
             if let Some(entry) = self.looked(tier.origin(), look) {
                 return Some((entry, tier.origin()));
@@ -102,15 +120,31 @@ impl Landing {
         None
     }
 
-    /// Takes what a tier answered; notes what it told of its generations when it has not the value.
+    /// Takes what a tier answered. When it has not the value, what it told of its generations is
+    /// noted; one past its time is offered to stand in.
     pub(crate) fn looked(&mut self, origin: Origin, look: Look) -> Option<Entry> {
         let Look { stamp, entry } = look;
-        let fresh = entry.filter(|entry| entry.is_fresh(self.shared.clock.wall()));
-        match &fresh {
-            Some(_) => count(self.namespace.counters.hits_from(origin)),
-            None => self.stamps.push(stamp),
+        if let Some(entry) = entry {
+            if self.is_wanted(&entry) {
+                count(self.namespace.counters.hits_from(origin));
+                return Some(entry);
+            }
+            self.flight.offer(self.stored(entry), origin);
         }
-        fresh
+        self.stamps.push(stamp);
+        None
+    }
+
+    /// Whether an entry found below spares the load: to a refresh one that is no newer does not.
+    fn is_wanted(&self, entry: &Entry) -> bool {
+        let wall = self.shared.clock.wall();
+        match self.purpose {
+            Purpose::Miss => entry.is_fresh(wall),
+            Purpose::Refresh(created) => {
+                let due = entry.soft.is_some_and(|soft| wall >= soft);
+                entry.is_fresh(wall) && !due && entry.created > created
+            }
+        }
     }
 
     /// The scopes with those that every entry carries.
@@ -127,7 +161,7 @@ impl Landing {
         if let Some(place) = self.stamps.get_mut(at) {
             *place = stamp;
         }
-        let entry = entry.filter(|entry| entry.is_fresh(shared.clock.wall()))?;
+        let entry = entry.filter(|entry| self.is_wanted(entry))?;
         count(self.namespace.counters.hits_from(tier.origin()));
         // Only those above it are to be filled.
         self.stamps.truncate(at);
@@ -146,13 +180,18 @@ impl Landing {
 
     /// How long the loader may take.
     pub(crate) fn deadline(&self) -> Duration {
-        self.shared.load_deadline
+        self.namespace.settings.hard_timeout.unwrap_or(self.shared.load_deadline)
     }
 
     /// Counts the load that begins now.
-    pub(crate) fn begins_load(&self) {
-        count(&self.namespace.counters.misses);
-        count(&self.namespace.counters.loads);
+    pub(crate) fn begins_load(&mut self) {
+        let counters = &self.namespace.counters;
+        count(match self.purpose {
+            Purpose::Miss => &counters.misses,
+            Purpose::Refresh(_) => &counters.refreshes,
+        });
+        count(&counters.loads);
+        self.began = Some(self.shared.clock.now());
     }
 
     /// Lands with what the loader answered.
@@ -171,15 +210,16 @@ impl Landing {
 
     /// Lands without an answer, as the deadline is over.
     pub(crate) fn hung(mut self) {
-        let deadline = self.shared.load_deadline;
+        let deadline = self.deadline();
         self.outcome = Some(Outcome::Lost(Lost::Hung { key: self.key.clone(), deadline }));
     }
 
     /// Lands with an entry; the tiers that had it not are to be filled after that.
     pub(crate) fn land(mut self, entry: Entry, origin: Origin) -> Filling {
-        self.outcome = Some(self.loaded(entry.clone(), origin));
+        self.outcome = Some(Outcome::Loaded(self.stored(entry.clone()), origin));
         Filling {
             shared: Arc::clone(&self.shared),
+            namespace: Arc::clone(&self.namespace),
             key: self.key.clone(),
             entry,
             stamps: std::mem::take(&mut self.stamps),
@@ -188,31 +228,86 @@ impl Landing {
     }
 
     fn entry(&self, loaded: Loaded) -> Entry {
-        let random = RandomState::new().hash_one(self.began);
-        let ttl = self.namespace.settings.time(loaded.ttl, loaded.bytes.is_none(), random);
         let wall = self.shared.clock.wall();
-        let took = self.shared.clock.now().saturating_sub(self.began);
-        let expires = ttl.map(|ttl| wall.saturating_add(millis(ttl)));
-        Entry {
-            bytes: loaded.bytes,
+        let took = self.took();
+        let mut entry = Entry {
             created: wall.saturating_sub(took),
-            soft: None,
-            expires,
-            kept: expires,
             cost: u32::try_from(took.saturating_mul(1_000)).unwrap_or(u32::MAX),
-        }
+            ..Entry::new(loaded.bytes)
+        };
+        self.namespace.settings.limit(&mut entry, loaded.ttl, wall);
+        entry
     }
 
-    fn loaded(&self, entry: Entry, origin: Origin) -> Outcome {
-        let fence = self.flight.fence().clone();
-        let stored = self.shared.stored(&self.key, entry, fence, &self.namespace);
-        Outcome::Loaded(Arc::new(stored), origin)
+    /// Milliseconds since the loader was called.
+    fn took(&self) -> Millis {
+        self.began.map_or(0, |began| self.shared.clock.now().saturating_sub(began))
+    }
+
+    fn stored(&self, entry: Entry) -> Arc<Stored> {
+        Arc::new(self.shared.stored(&self.key, entry, self.flight.fence().clone()))
+    }
+
+    /// Commits what the load came to and says what those who wait are told. `current` tells
+    /// whether the key was neither removed nor loaded anew since the load began.
+    fn settle(&mut self, current: bool) -> Outcome {
+        let panicked = || Outcome::Lost(Lost::Panicked { key: self.key.clone() });
+        let outcome = self.outcome.take().unwrap_or_else(panicked);
+        let counters = &self.namespace.counters;
+        if let Outcome::Loaded(stored, origin) = &outcome {
+            if !stored.valid() {
+                count(&counters.discarded);
+            } else if current && self.shared.keep(stored) && *origin != Origin::Source {
+                count(&counters.promotions);
+            }
+            return outcome;
+        }
+        count(&counters.load_errors);
+        if !current {
+            return outcome;
+        }
+        self.stand_in().unwrap_or_else(|| self.remember(outcome))
+    }
+
+    /// The older value in place of a failure, for a while without another attempt.
+    fn stand_in(&self) -> Option<Outcome> {
+        let now = self.shared.clock.now();
+        let (stored, origin) = self.flight.stand_in(now)?;
+        let pause = millis(self.namespace.settings.retry);
+        stored.life()?.postpone(now.saturating_add(pause));
+        if origin != Origin::Memory {
+            self.shared.keep(stored);
+        }
+        Some(Outcome::Stale(Arc::clone(stored), origin))
+    }
+
+    /// Keeps a loader's error, where that was asked for.
+    fn remember(&self, outcome: Outcome) -> Outcome {
+        let ttl = self.namespace.settings.error_ttl;
+        if let (Outcome::Failed(error), Some(ttl)) = (&outcome, ttl) {
+            let expires = self.shared.clock.deadline(millis(ttl));
+            let fence = self.flight.fence().clone();
+            let failed = Stored::failed(self.key.clone(), Arc::clone(error), fence, expires);
+            self.shared.keep(&Arc::new(failed));
+        }
+        outcome
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let took = self.took();
+        self.namespace.counters.load_millis.fetch_add(took, Ordering::Relaxed);
+        let (shared, key) = (Arc::clone(&self.shared), self.key.clone());
+        let flight = Arc::clone(&self.flight);
+        shared.flights.land(&key, &flight, |current| self.settle(current));
     }
 }
 
 /// What the tiers below memory are still to be given.
 pub(crate) struct Filling {
     shared: Arc<Shared>,
+    namespace: Arc<Namespace>,
     key: Key,
     entry: Entry,
     stamps: Vec<Option<Stamp>>,
@@ -223,8 +318,10 @@ impl Filling {
     /// Puts the entry into each tier that told its generations before it was loaded.
     pub(crate) async fn fill(self) {
         for (tier, stamp) in self.shared.tiers.iter().zip(&self.stamps) {
-            if let Some(stamp) = stamp {
-                tier.put(&self.key, &self.entry, stamp).await;
+            let wall = self.shared.clock.wall();
+            let entry = self.namespace.settings.for_tier(tier.origin(), &self.entry, wall);
+            if let (Some(stamp), Some(entry)) = (stamp, entry) {
+                tier.put(&self.key, &entry, stamp).await;
             }
         }
     }
@@ -241,45 +338,39 @@ impl Filling {
 
     fn put(&mut self, at: usize) -> Option<Put> {
         let stamp = self.stamps.get_mut(at)?.take()?;
-        Some(Put { key: self.key.clone(), entry: self.entry.clone(), stamp })
+        let wall = self.shared.clock.wall();
+        let origin = self.shared.tiers.get(at)?.origin();
+        let entry = self.namespace.settings.for_tier(origin, &self.entry, wall)?;
+        Some(Put { key: self.key.clone(), entry, stamp })
     }
 }
 
 impl Shared {
-    /// An entry as memory keeps it, with the time that is left to it.
-    pub(crate) fn stored(
-        &self,
-        key: &Key,
-        entry: Entry,
-        fence: Fence,
-        namespace: &Arc<Namespace>,
-    ) -> Stored {
-        let left = entry.expires.map(|expires| expires.saturating_sub(self.clock.wall()));
-        let left = left.into_iter().chain(self.while_deaf()).min();
-        let expires = left.map_or(Millis::MAX, |left| self.clock.deadline(left));
-        Stored::new(key.clone(), entry.bytes, expires, fence, Arc::clone(namespace))
+    /// An entry as memory keeps it, with the times that are left to it.
+    pub(crate) fn stored(&self, key: &Key, entry: Entry, fence: Fence) -> Stored {
+        let (wall, settings) = (self.clock.wall(), &fence.namespace().settings);
+        let entry = match settings.memory {
+            Keep::AtMost(time) => entry.at_most(wall.saturating_add(millis(time))),
+            Keep::Yes | Keep::No => entry,
+        };
+        let reach = |moment: Option<Millis>| {
+            moment.map_or(Millis::MAX, |at| self.clock.deadline(at.saturating_sub(wall)))
+        };
+        let deaf = self.while_deaf().map_or(Millis::MAX, |left| self.clock.deadline(left));
+        let life = Life {
+            soft: reach(entry.soft),
+            expires: reach(entry.expires).min(deaf),
+            kept: reach(entry.kept),
+            idle: settings.idle.map_or(Millis::MAX, millis),
+            eager: settings.eagerness.max(0.0) * f64::from(entry.cost) / 1_000.0,
+            ..Life::new(self.clock.coarse(), entry.created)
+        };
+        Stored::new(key.clone(), entry.bytes, fence, life)
     }
 
-    fn keep(&self, stored: &Arc<Stored>) {
-        if let Some(memory) = &self.memory {
-            memory.put(stored);
-        }
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        let panicked = || Outcome::Lost(Lost::Panicked { key: self.key.clone() });
-        let outcome = self.outcome.take().unwrap_or_else(panicked);
-        let counters = &self.namespace.counters;
-        match &outcome {
-            Outcome::Loaded(stored, _) if !stored.valid() => count(&counters.discarded),
-            Outcome::Loaded(..) => {}
-            Outcome::Failed(_) | Outcome::Lost(_) => count(&counters.load_errors),
-        }
-        let took = self.shared.clock.now().saturating_sub(self.began);
-        counters.load_millis.fetch_add(took, Ordering::Relaxed);
-        let flights = &self.shared.flights;
-        flights.land(&self.key, &self.flight, outcome, |stored| self.shared.keep(stored));
+    /// Takes an entry into memory, if its namespace is kept there.
+    fn keep(&self, stored: &Arc<Stored>) -> bool {
+        let wanted = stored.namespace().settings.memory != Keep::No;
+        self.memory.as_ref().is_some_and(|memory| wanted && memory.put(stored))
     }
 }

@@ -36,7 +36,9 @@ mod hearer;
 mod invalidate;
 mod key;
 mod landing;
+mod life;
 mod namespace;
+mod refresh;
 mod shim;
 mod stats;
 #[cfg(feature = "testing")]
@@ -54,7 +56,7 @@ pub use entry::{Entry, MOST_SCOPES};
 pub use flight::Lost;
 pub use hearer::Hearer;
 pub use key::{Key, Scope};
-pub use namespace::Settings;
+pub use namespace::{Keep, Settings};
 pub use stats::{MemoryStats, NamespaceStats, Stats};
 #[cfg(unix)]
 pub use tier::disk::Disk;

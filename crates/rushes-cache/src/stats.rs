@@ -44,6 +44,9 @@ pub(crate) struct Counters {
     pub(crate) redis_hits: AtomicU64,
     pub(crate) disk_hits: AtomicU64,
     pub(crate) other_hits: AtomicU64,
+    pub(crate) stale_hits: AtomicU64,
+    pub(crate) promotions: AtomicU64,
+    pub(crate) refreshes: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) joins: AtomicU64,
     pub(crate) loads: AtomicU64,
@@ -142,6 +145,12 @@ pub struct NamespaceStats {
     pub disk_hits: u64,
     /// Look-ups answered from a tier that is neither.
     pub other_hits: u64,
+    /// Look-ups answered with a value past its soft time or its time to live.
+    pub stale_hits: u64,
+    /// Entries copied up into memory from a tier below.
+    pub promotions: u64,
+    /// Loads begun to replace a value that was served meanwhile.
+    pub refreshes: u64,
     /// Look-ups that no tier answered.
     pub misses: u64,
     /// Look-ups that waited for another caller's load.
@@ -171,6 +180,9 @@ impl NamespaceStats {
             redis_hits: read(&counters.redis_hits),
             disk_hits: read(&counters.disk_hits),
             other_hits: read(&counters.other_hits),
+            stale_hits: read(&counters.stale_hits),
+            promotions: read(&counters.promotions),
+            refreshes: read(&counters.refreshes),
             misses: read(&counters.misses),
             joins: read(&counters.joins),
             loads: read(&counters.loads),

@@ -7,50 +7,62 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::cache::LoadError;
 use crate::clock::Millis;
 use crate::generation::Fence;
 use crate::key::Key;
+use crate::life::{Age, Life, random};
 use crate::namespace::Namespace;
 use crate::shim::Mutex;
+
+/// Bytes of the second allocation of an entry.
+const RARE: u64 = size_of::<Rare>() as u64;
+
+static NOTHING: Bytes = Bytes::new();
 
 /// A decoded value, shared by its readers.
 type Decoded = Arc<dyn Any + Send + Sync>;
 
-/// What a load brought, with all that a look-up has to check, in one allocation.
+/// What a load brought, with all that a look-up has to check, in one allocation. What few entries
+/// have is in a second one.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) key: Key,
-    bytes: Bytes,
-    /// Known not to exist; `bytes` is empty then.
-    absent: bool,
-    /// Bytes charged to the memory tier for `decoded`; written under the shard's lock only.
-    decoded_bytes: AtomicU32,
+    /// `None`: known not to exist.
+    bytes: Option<Bytes>,
     fence: Fence,
-    expires: Millis,
-    pub(crate) namespace: Arc<Namespace>,
+    /// Before this moment it is fresh; from then on its [`Life`] is asked, if it has one.
+    gate: Millis,
+    rare: OnceLock<Box<Rare>>,
+}
+
+/// What few entries have.
+#[derive(Debug, Default)]
+struct Rare {
+    life: Option<Life>,
+    /// What the loader answered instead of a value.
+    error: Option<LoadError>,
     decoded: OnceLock<Decoded>,
     decoding: Mutex<()>,
+    /// Bytes charged to the memory tier for `decoded`; written under the shard's lock only.
+    decoded_bytes: AtomicU32,
 }
 
 impl Stored {
-    pub(crate) fn new(
-        key: Key,
-        bytes: Option<Bytes>,
-        expires: Millis,
-        fence: Fence,
-        namespace: Arc<Namespace>,
-    ) -> Self {
-        Self {
-            key,
-            absent: bytes.is_none(),
-            bytes: bytes.map(fitted).unwrap_or_default(),
-            decoded_bytes: AtomicU32::new(0),
-            fence,
-            expires,
-            namespace,
-            decoded: OnceLock::new(),
-            decoding: Mutex::new(()),
+    pub(crate) fn new(key: Key, bytes: Option<Bytes>, fence: Fence, life: Life) -> Self {
+        let plain = life.is_plain();
+        let gate = if plain { life.expires } else { life.quiet_until() };
+        let rare = OnceLock::new();
+        if !plain {
+            rare.get_or_init(|| Box::new(Rare { life: Some(life), ..Rare::default() }));
         }
+        Self { key, bytes: bytes.map(fitted), fence, gate, rare }
+    }
+
+    /// A loader's error, to be answered until `expires`.
+    pub(crate) fn failed(key: Key, error: LoadError, fence: Fence, expires: Millis) -> Self {
+        let rare = OnceLock::from(Box::new(Rare { error: Some(error), ..Rare::default() }));
+        Self { key, bytes: None, fence, gate: expires, rare }
     }
 
     /// Whether nothing that covers it was invalidated since its load began.
@@ -59,21 +71,71 @@ impl Stored {
         self.fence.holds()
     }
 
-    /// Whether its time is not up.
+    /// What may be done with it now, invalidations aside.
     #[inline]
-    pub(crate) fn fresh(&self, now: Millis) -> bool {
-        now < self.expires
+    pub(crate) fn age(&self, now: Millis) -> Age {
+        if now < self.gate { Age::Fresh } else { self.age_by_life(now) }
+    }
+
+    #[cold]
+    fn age_by_life(&self, now: Millis) -> Age {
+        self.life().map_or(Age::Over, |life| life.age(now, random))
+    }
+
+    /// Whether it may be served, as stale at least.
+    pub(crate) fn stands_in(&self, now: Millis) -> bool {
+        self.valid() && now < self.life().map_or(self.gate, |life| life.kept)
+    }
+
+    /// Whether it should have been refreshed by now.
+    pub(crate) fn is_stale(&self, now: Millis) -> bool {
+        now >= self.gate && self.life().is_some_and(|life| now >= life.soft.min(life.expires))
+    }
+
+    /// Its moments, when it has more than an expiry.
+    pub(crate) fn life(&self) -> Option<&Life> {
+        self.rare.get()?.life.as_ref()
+    }
+
+    /// What the loader answered instead of a value.
+    pub(crate) fn error(&self) -> Option<&LoadError> {
+        self.rare.get()?.error.as_ref()
+    }
+
+    /// The namespace.
+    #[inline]
+    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
+        self.fence.namespace()
     }
 
     /// Bytes of memory it holds, except for what is the same for every entry.
     pub(crate) fn weight(&self) -> u64 {
-        let decoded = self.decoded_bytes.load(Ordering::Relaxed);
-        (self.key.len() + self.bytes.len()) as u64 + u64::from(decoded) + self.fence.heap_bytes()
+        let bytes = self.bytes.as_ref().map_or(0, Bytes::len);
+        (self.key.len() + bytes) as u64 + self.rare.get().map_or(0, |rare| rare.weight())
     }
 
     /// Notes the weight of the decoded value. The memory tier calls it under its lock.
     pub(crate) fn charge(&self, bytes: u32) {
-        self.decoded_bytes.store(bytes, Ordering::Relaxed);
+        let rare = self.rare();
+        let bytes = if rare.is_original() { bytes } else { bytes.saturating_add(RARE as u32) };
+        rare.decoded_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+}
+
+impl Rare {
+    /// Whether the entry had it from the beginning: else it is charged together with what was
+    /// decoded, so that an entry's weight only ever changes under the shard's lock.
+    fn is_original(&self) -> bool {
+        self.life.is_some() || self.error.is_some()
+    }
+
+    fn weight(&self) -> u64 {
+        let own = if self.is_original() { RARE } else { 0 };
+        own + u64::from(self.decoded_bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -95,12 +157,13 @@ impl Value {
     /// The value, unless it is known not to exist.
     #[inline]
     pub(crate) fn of(stored: Arc<Stored>) -> Option<Self> {
-        (!stored.absent).then_some(Self(stored))
+        stored.bytes.is_some().then_some(Self(stored))
     }
 
     /// The bytes.
     pub fn bytes(&self) -> &Bytes {
-        &self.0.bytes
+        // Only what has bytes becomes a value.
+        self.0.bytes.as_ref().unwrap_or(&NOTHING)
     }
 
     /// What the bytes mean to `decode`, computed once and then shared by all readers of this
@@ -114,20 +177,21 @@ impl Value {
         if let Some(shared) = self.shared() {
             return Ok(shared);
         }
-        let _one_at_a_time = self.0.decoding.lock();
+        let rare = self.0.rare();
+        let _one_at_a_time = rare.decoding.lock();
         if let Some(shared) = self.shared() {
             return Ok(shared);
         }
-        let (value, bytes) = decode(&self.0.bytes)?;
+        let (value, bytes) = decode(self.bytes())?;
         let value = Arc::new(value);
-        let first = self.0.decoded.set(Arc::clone(&value) as Decoded).is_ok();
-        if let (true, Some(memory)) = (first, self.0.namespace.memory.upgrade()) {
+        let first = rare.decoded.set(Arc::clone(&value) as Decoded).is_ok();
+        if let (true, Some(memory)) = (first, self.0.namespace().memory.upgrade()) {
             memory.charge(&self.0, u32::try_from(bytes).unwrap_or(u32::MAX));
         }
         Ok(value)
     }
 
     fn shared<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        Arc::clone(self.0.decoded.get()?).downcast().ok()
+        Arc::clone(self.0.rare.get()?.decoded.get()?).downcast().ok()
     }
 }

@@ -259,7 +259,8 @@ async fn a_load_cut_off_by_the_end_of_its_runtime_frees_its_key() {
 #[tokio::test]
 async fn absent_empty_and_missing_are_different() {
     let clock = Clock::manual();
-    let settings = Settings { absent_ttl: Some(Duration::from_secs(5)), ttl: None, jitter: 0.0 };
+    let settings =
+        Settings { absent_ttl: Some(Duration::from_secs(5)), jitter: 0.0, ..Settings::default() };
     let builder = Cache::builder().memory(1 << 20).clock(clock.clone());
     let cache = builder.namespace("captions", settings).build();
     let load = || async { Ok(Loaded::default()) };
@@ -289,7 +290,12 @@ async fn absence_is_invalidated_like_a_value() {
 #[tokio::test]
 async fn an_entry_past_its_time_is_never_served() {
     let clock = Clock::manual();
-    let settings = Settings { ttl: Some(Duration::from_secs(60)), absent_ttl: None, jitter: 0.0 };
+    let settings = Settings {
+        ttl: Some(Duration::from_secs(60)),
+        absent_ttl: None,
+        jitter: 0.0,
+        ..Settings::default()
+    };
     let builder = Cache::builder().memory(1 << 20).clock(clock.clone());
     let cache = builder.namespace("captions", settings).build();
     let short = || async { Ok(Loaded { ttl: Some(Duration::from_millis(1)), ..loaded("short") }) };
@@ -356,7 +362,8 @@ async fn a_value_is_decoded_once_and_its_weight_charged() {
     let first = fetch(&cache, "a", "words").await.unwrap().value.unwrap();
     let before = cache.stats().memory.bytes;
     let decoded = first.decoded(decode).unwrap();
-    assert_eq!(cache.stats().memory.bytes, before + 10_000);
+    let charged = cache.stats().memory.bytes - before;
+    assert!((10_000..10_300).contains(&charged), "{charged}: the value and what holds it");
     let second = fetch(&cache, "a", "unused").await.unwrap().value.unwrap();
     assert!(Arc::ptr_eq(&decoded, &second.decoded(decode).unwrap()));
     assert_eq!(decodes.load(Ordering::SeqCst), 1);

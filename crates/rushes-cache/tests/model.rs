@@ -63,14 +63,32 @@ type Gate = oneshot::Sender<Result<Loaded, LoadError>>;
 /// A load under way, and who waits for it.
 struct Flight {
     key: u8,
+    /// What stands in when it fails, if nothing that covers it was invalidated meanwhile.
+    stand_in: Option<Known>,
     /// Whether nothing that covers it was invalidated or removed since it began.
     live: bool,
     gate: Gate,
     callers: Vec<Caller>,
 }
 
-/// What the cache must hold for a key: bytes (or known absence), and until when.
-type Known = (Option<Vec<u8>>, u64);
+/// What the cache must hold for a key: bytes (or known absence), and from when on it is refreshed,
+/// past its time, gone; and until when no other load is tried.
+#[derive(Clone, Debug)]
+struct Known {
+    bytes: Option<Vec<u8>>,
+    soft: u64,
+    expires: u64,
+    kept: u64,
+    retry: u64,
+}
+
+/// What a caller is told: the bytes or known absence, and whether they are stale.
+type Told = (Option<Vec<u8>>, bool);
+
+/// Of the namespace whose values age, milliseconds.
+const SOFT: u64 = 15;
+const STAND_IN: u64 = 20;
+const RETRY: u64 = 5;
 
 struct World {
     cache: Cache,
@@ -95,7 +113,13 @@ impl World {
         let clock = Clock::manual();
         let cache = Cache::builder().memory(8 << 20).clock(clock.clone());
         let settings = Settings { jitter: 0.0, ..Settings::default() };
-        let cache = cache.namespace("low", settings).namespace("high", settings).build();
+        let aging = Settings {
+            soft_ttl: Some(Duration::from_millis(SOFT)),
+            stand_in: Some(Duration::from_millis(STAND_IN)),
+            retry: Duration::from_millis(RETRY),
+            ..settings
+        };
+        let cache = cache.namespace("low", settings).namespace("high", aging).build();
         let (valid, flights) = (HashMap::new(), Vec::new());
         Self { cache, clock, now: 0, version: 0, valid, flights }
     }
@@ -126,7 +150,7 @@ impl World {
             Operation::Advance(by) => {
                 self.clock.advance(Duration::from_millis(by));
                 self.now += by;
-                self.valid.retain(|_, (_, expires)| *expires > self.now);
+                self.valid.retain(|_, known| known.kept > self.now);
             }
         }
     }
@@ -143,38 +167,62 @@ impl World {
         self.version.to_be_bytes().to_vec()
     }
 
+    /// What is kept of a value that is loaded now.
+    fn known(&self, key: u8, bytes: Option<Vec<u8>>, ttl: Option<u64>) -> Known {
+        let ages = key >= KEYS / 2;
+        let expires = ttl.map_or(u64::MAX, |ttl| self.now + ttl);
+        let soft = if ages { self.now + SOFT } else { u64::MAX };
+        let kept = if ages { expires.saturating_add(STAND_IN) } else { expires };
+        Known { bytes, soft, expires, kept, retry: 0 }
+    }
+
+    /// What a caller is told at once, and whether a load begins behind that.
+    fn at_hand(&self, key: u8) -> Option<(Told, bool)> {
+        let known = self.valid.get(&key)?;
+        let may_try = self.now >= known.retry;
+        if self.now >= known.expires && may_try {
+            return None;
+        }
+        let stale = self.now >= known.soft.min(known.expires);
+        let loads = self.flights.iter().any(|flight| flight.key == key && flight.live);
+        Some(((known.bytes.clone(), stale), stale && may_try && !loads))
+    }
+
     async fn fetch(&mut self, key: u8) {
         let bytes = self.next_version();
         let own = bytes.clone();
         let load = move || async move { Ok(Loaded { bytes: Some(own.into()), ttl: None }) };
         let cache = self.cache.clone();
+        let at_hand = self.at_hand(key);
         if let Some(flight) = self.joinable(key) {
             let task = async move { cache.get_or_load(&name(key), &scopes(key), load).await };
             flight.callers.push(tokio::spawn(task));
             return settle().await;
         }
         let fetched = self.cache.get_or_load(&name(key), &scopes(key), load).await.unwrap();
-        match self.valid.get(&key) {
-            Some((known, _)) => {
-                assert_eq!((seen(&fetched), fetched.origin), (known.clone(), Origin::Memory));
-            }
-            None => {
-                assert_eq!((seen(&fetched), fetched.origin), (Some(bytes.clone()), Origin::Source));
-                self.valid.insert(key, (Some(bytes), u64::MAX));
-            }
+        let (expected, origin, loads) = match at_hand {
+            Some((told, loads)) => (told, Origin::Memory, loads),
+            None => ((Some(bytes.clone()), false), Origin::Source, true),
+        };
+        assert_eq!((told(&fetched), fetched.origin), (expected, origin));
+        if loads {
+            settle().await;
+            self.valid.insert(key, self.known(key, Some(bytes), None));
         }
     }
 
     /// The load that a new caller would wait for.
     fn joinable(&mut self, key: u8) -> Option<&mut Flight> {
-        if self.valid.contains_key(&key) {
+        if self.at_hand(key).is_some() {
             return None;
         }
         self.flights.iter_mut().find(|flight| flight.key == key && flight.live)
     }
 
     async fn begin(&mut self, key: u8) {
-        if self.valid.contains_key(&key) || self.joinable(key).is_some() {
+        let at_hand = self.at_hand(key);
+        let loads = at_hand.as_ref().is_none_or(|(_, loads)| *loads);
+        if !loads || self.joinable(key).is_some() {
             return self.fetch(key).await;
         }
         let (gate, answer) = oneshot::channel();
@@ -184,7 +232,13 @@ impl World {
             cache.get_or_load(&name(key), &scopes(key), load).await
         });
         settle().await;
-        self.flights.push(Flight { key, live: true, gate, callers: vec![caller] });
+        let mut callers = vec![caller];
+        if let Some((expected, _)) = at_hand {
+            let fetched = callers.remove(0).await.unwrap().unwrap();
+            assert_eq!(told(&fetched), expected, "the caller is not held up by the refresh");
+        }
+        let stand_in = self.valid.get(&key).cloned();
+        self.flights.push(Flight { key, stand_in, live: true, gate, callers });
     }
 
     async fn end(&mut self, n: usize, answer: Answer) {
@@ -193,23 +247,36 @@ impl World {
         }
         let flight = self.flights.swap_remove(n % self.flights.len());
         let bytes = self.next_version();
-        let (loaded, expires) = match answer {
+        let (loaded, ttl) = match answer {
             Answer::Value { ttl } => {
-                let expires = ttl.map_or(u64::MAX, |ttl| self.now + ttl);
-                let ttl = ttl.map(Duration::from_millis);
-                (Ok(Loaded { bytes: Some(Bytes::from(bytes)), ttl }), expires)
+                let bytes = Some(Bytes::from(bytes));
+                (Ok(Loaded { bytes, ttl: ttl.map(Duration::from_millis) }), ttl)
             }
-            Answer::Absent => (Ok(Loaded::default()), self.now + 30_000),
-            Answer::Error => (Err(Arc::new(std::fmt::Error) as LoadError), 0),
+            Answer::Absent => (Ok(Loaded::default()), Some(30_000)),
+            Answer::Error => (Err(Arc::new(std::fmt::Error) as LoadError), None),
         };
-        let expected = loaded.as_ref().ok().map(|loaded| loaded.bytes.as_ref().map(|b| b.to_vec()));
+        let new = loaded.as_ref().ok().map(|loaded| loaded.bytes.as_ref().map(|b| b.to_vec()));
         flight.gate.send(loaded).unwrap();
+        settle().await;
+        let stand_in = flight.stand_in.filter(|known| flight.live && self.now < known.kept);
+        let expected = match (&new, &stand_in) {
+            (Some(bytes), _) => Some((bytes.clone(), false)),
+            (None, Some(known)) => Some((known.bytes.clone(), true)),
+            (None, None) => None,
+        };
         for caller in flight.callers {
             let got = caller.await.unwrap();
-            assert_eq!(got.ok().as_ref().map(seen), expected, "all who waited get the answer");
+            assert_eq!(got.ok().as_ref().map(told), expected, "all who waited get the answer");
         }
-        if let (true, Some(known)) = (flight.live, expected) {
-            self.valid.insert(flight.key, (known, expires));
+        match new {
+            Some(bytes) if flight.live => {
+                self.valid.insert(flight.key, self.known(flight.key, bytes, ttl));
+            }
+            Some(_) => {}
+            None => {
+                let known = self.valid.get_mut(&flight.key).filter(|_| stand_in.is_some());
+                known.into_iter().for_each(|known| known.retry = self.now + RETRY);
+            }
         }
     }
 
@@ -221,7 +288,8 @@ impl World {
                 Lookup::Absent => Some(None),
                 Lookup::Miss => None,
             };
-            assert_eq!(found, self.valid.get(&key).map(|(known, _)| known.clone()), "key {key}");
+            let known = self.valid.get(&key).filter(|known| self.now < known.expires);
+            assert_eq!(found, known.map(|known| known.bytes.clone()), "key {key}");
         }
         // A dead load may stay in the table until it ends or another one takes its place.
         let live = self.flights.iter().filter(|flight| flight.live).count();
@@ -230,8 +298,8 @@ impl World {
     }
 }
 
-fn seen(fetched: &Fetched) -> Option<Vec<u8>> {
-    fetched.value.as_ref().map(|value| value.bytes().to_vec())
+fn told(fetched: &Fetched) -> Told {
+    (fetched.value.as_ref().map(|value| value.bytes().to_vec()), fetched.stale)
 }
 
 /// Lets spawned tasks run until they wait.

@@ -7,9 +7,10 @@
 #![allow(clippy::unwrap_used)] // also in the helper functions of tests
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use rushes_cache::{Cache, Key, Loaded, Lookup, Scope};
+use rushes_cache::{Cache, Clock, Key, LoadError, Loaded, Lookup, Scope, Settings};
 use shuttle::future::{block_on, spawn};
 use shuttle::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -24,29 +25,49 @@ struct World {
     source: AtomicU8,
     acknowledged: AtomicU8,
     loads: AtomicUsize,
+    /// Whether every second load does.
+    fails: bool,
 }
 
 impl World {
     fn new() -> Arc<Self> {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Arc<Self> {
+        let builder = Cache::builder().memory(1 << 20).clock(Clock::manual());
         Arc::new(Self {
-            cache: Cache::builder().memory(1 << 20).build(),
+            cache: builder.namespace("n", settings).build(),
             source: AtomicU8::new(0),
             acknowledged: AtomicU8::new(0),
             loads: AtomicUsize::new(0),
+            fails: settings.stand_in.is_some(),
         })
     }
 
     /// A read through the cache; it must not bring what was replaced before it began.
     async fn read(self: &Arc<Self>) -> u8 {
+        loop {
+            if let Some(read) = self.try_read().await {
+                return read;
+            }
+        }
+    }
+
+    /// The same; `None` when the source failed and nothing stood in.
+    async fn try_read(self: &Arc<Self>) -> Option<u8> {
         let least = self.acknowledged.load(Ordering::SeqCst);
         let world = Arc::clone(self);
         let load = move || async move {
-            world.loads.fetch_add(1, Ordering::SeqCst);
+            let loads = world.loads.fetch_add(1, Ordering::SeqCst);
+            if world.fails && loads % 2 == 1 {
+                return Err(Arc::new(std::fmt::Error) as LoadError);
+            }
             let bytes = Some(Bytes::from(vec![world.source.load(Ordering::SeqCst)]));
             Ok(Loaded { bytes, ttl: None })
         };
-        let fetched = self.cache.get_or_load(&key(), &[video(), table()], load).await.unwrap();
-        self.checked(fetched.value.unwrap().bytes(), least)
+        let fetched = self.cache.get_or_load(&key(), &[video(), table()], load).await.ok()?;
+        Some(self.checked(fetched.value.unwrap().bytes(), least))
     }
 
     /// A look-up that loads nothing; it must not find what was replaced before it began.
@@ -104,8 +125,12 @@ fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
 }
 
 fn writers_race_readers(how: How) {
+    race(how, Settings::default());
+}
+
+fn race(how: How, settings: Settings) {
     explore(move || {
-        let world = World::new();
+        let world = World::with(settings);
         let reader = |world: Arc<World>| async move {
             world.read().await;
             world.read().await;
@@ -128,6 +153,8 @@ fn writers_race_readers(how: How) {
                 task.await.unwrap();
             }
             assert_eq!(world.read().await, 2);
+            // The explorer ends with this task: refreshes must have ended before.
+            world.cache.close().await.unwrap();
         });
     });
 }
@@ -155,6 +182,24 @@ fn no_schedule_of_a_clear_lets_a_stale_read_through() {
 #[test]
 fn no_schedule_of_a_removal_lets_a_stale_read_through() {
     writers_race_readers(How::Remove);
+}
+
+/// Every read serves what is there and refreshes it behind.
+#[test]
+fn no_schedule_of_a_refresh_lets_a_stale_read_through() {
+    for how in [How::Scope, How::Namespace, How::Remove] {
+        race(how, Settings { soft_ttl: Some(Duration::ZERO), ..Settings::default() });
+    }
+}
+
+/// Every value is past its time at once and stands in for the loads that fail.
+#[test]
+fn no_schedule_of_a_stand_in_lets_a_stale_read_through() {
+    let (ttl, retry) = (Some(Duration::ZERO), Duration::ZERO);
+    let stand_in = Some(Duration::from_secs(60));
+    for how in [How::Scope, How::Everything, How::Remove] {
+        race(how, Settings { ttl, stand_in, retry, ..Settings::default() });
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Clock;
 use crate::key::Key;
+use crate::life::Age;
 use crate::stats::{MemoryStats, count};
 use crate::value::Stored;
 
@@ -23,6 +24,29 @@ const TYPICAL_ENTRY: u64 = 4 * 1024;
 
 /// A shard smaller than this could not hold one big value.
 const SMALLEST_SHARD: u64 = 8 * 1024 * 1024;
+
+/// What a look into memory finds.
+pub(crate) enum Look {
+    /// A fresh entry.
+    Hit(Arc<Stored>),
+    /// An entry that may be served and should be refreshed.
+    Aging(Aging),
+    /// An entry past its time that stands in, as its load failed just now.
+    StandIn(Arc<Stored>),
+    /// An entry that may stand in when its load fails.
+    Expired(Arc<Stored>),
+    /// Nothing.
+    Miss,
+}
+
+/// An entry to be served while it is refreshed.
+pub(crate) struct Aging {
+    pub(crate) stored: Arc<Stored>,
+    /// Whether it is past its soft time or its time to live.
+    pub(crate) stale: bool,
+    /// Whether this caller may refresh it.
+    pub(crate) refresh: bool,
+}
 
 /// The memory tier.
 pub(crate) struct Memory {
@@ -48,16 +72,33 @@ impl Memory {
         Self { map, capacity, clock }
     }
 
-    /// The entry, when it may be served. One that may not is dropped on the way.
+    /// The entry and what may be done with it. One that is of no more use is dropped on the way.
     #[inline]
-    pub(crate) fn get(&self, key: &Key) -> Option<Arc<Stored>> {
-        let stored = self.map.get(key)?;
-        if stored.valid() && stored.fresh(self.clock.coarse()) {
-            stored.namespace.counters.hits.add_one();
-            return Some(stored);
+    pub(crate) fn get(&self, key: &Key) -> Look {
+        let Some(stored) = self.map.get(key) else { return Look::Miss };
+        if !stored.valid() {
+            return self.drop_dead(&stored);
         }
-        self.drop_dead(&stored);
-        None
+        match stored.age(self.clock.coarse()) {
+            Age::Fresh => {
+                stored.namespace().counters.hits.add_one();
+                Look::Hit(stored)
+            }
+            Age::Due => {
+                stored.namespace().counters.hits.add_one();
+                Look::Aging(Aging { stored, stale: false, refresh: true })
+            }
+            Age::Stale { refresh } => {
+                count(&stored.namespace().counters.stale_hits);
+                Look::Aging(Aging { stored, stale: true, refresh })
+            }
+            Age::StandsIn => {
+                count(&stored.namespace().counters.stale_hits);
+                Look::StandIn(stored)
+            }
+            Age::Expired => Look::Expired(stored),
+            Age::Over => self.drop_dead(&stored),
+        }
     }
 
     /// Takes a value in, unless what covers it was invalidated since its load began.
@@ -68,6 +109,11 @@ impl Memory {
         }
         self.map.insert(stored.key.clone(), Arc::clone(stored));
         true
+    }
+
+    /// Whether this very entry is here.
+    pub(crate) fn has(&self, stored: &Arc<Stored>) -> bool {
+        self.map.peek(&stored.key).is_some_and(|resident| Arc::ptr_eq(&resident, stored))
     }
 
     /// Drops a key.
@@ -96,10 +142,11 @@ impl Memory {
     }
 
     #[cold]
-    fn drop_dead(&self, stored: &Arc<Stored>) {
-        let counters = &stored.namespace.counters;
+    fn drop_dead(&self, stored: &Arc<Stored>) -> Look {
+        let counters = &stored.namespace().counters;
         count(if stored.valid() { &counters.expired } else { &counters.invalidated });
         self.map.remove_if(&stored.key, |resident| Arc::ptr_eq(resident, stored));
+        Look::Miss
     }
 }
 
@@ -127,7 +174,7 @@ impl Lifecycle<Key, Arc<Stored>> for CountEvictions {
     type RequestState = Vec<Arc<Stored>>;
 
     fn on_evict(&self, evicted: &mut Self::RequestState, _key: Key, stored: Arc<Stored>) {
-        count(&stored.namespace.counters.evictions);
+        count(&stored.namespace().counters.evictions);
         evicted.push(stored);
     }
 }

@@ -245,7 +245,7 @@ impl Rushes {
             let bytes = load().await.map_err(|error| Arc::new(error) as LoadError)?;
             Ok(Loaded { bytes: Some(bytes), ttl })
         };
-        let Fetched { value, origin } = self
+        let Fetched { value, origin, .. } = self
             .inner
             .cache
             .get_or_load(key, scopes, load)
