@@ -9,6 +9,7 @@ use crate::key::{Key, Scope};
 use crate::landing::{Filling, Landing, Purpose};
 use crate::shim::{spawn, within};
 use crate::stats::count;
+use crate::tier::guard::Looked;
 use crate::tier::memory::Look;
 
 /// A key of a batch, and what may invalidate its value.
@@ -141,11 +142,15 @@ async fn look_below(mut open: Vec<Landing>) -> (Vec<Landing>, Vec<Filling>) {
     let mut fillings = Vec::new();
     let Some(shared) = open.first().map(Landing::shared) else { return (open, fillings) };
     for tier in &shared.tiers {
+        let (asking, mut missing): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|landing| !landing.skips(tier.origin()));
+        missing
+            .iter_mut()
+            .for_each(|landing| drop(landing.looked(tier.origin(), Looked::default())));
         let wanted =
             |landing: &Landing| Wanted { key: landing.key.clone(), scopes: landing.all_scopes() };
-        let looks = tier.look_many(&open.iter().map(wanted).collect::<Vec<_>>()).await;
-        let mut missing = Vec::with_capacity(open.len());
-        for (mut landing, look) in open.into_iter().zip(looks) {
+        let looks = tier.look_many(&asking.iter().map(wanted).collect::<Vec<_>>()).await;
+        for (mut landing, look) in asking.into_iter().zip(looks) {
             match landing.looked(tier.origin(), look) {
                 Some(entry) => fillings.push(landing.land(entry, tier.origin())),
                 None => missing.push(landing),

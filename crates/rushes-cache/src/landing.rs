@@ -15,7 +15,7 @@ use crate::life::Life;
 use crate::namespace::{Keep, Namespace};
 use crate::shim::within;
 use crate::stats::count;
-use crate::tier::guard::Look;
+use crate::tier::guard::Looked;
 use crate::tier::{Put, Stamp};
 use crate::turn::Awaited;
 use crate::value::Stored;
@@ -108,7 +108,7 @@ impl Landing {
         }
         let (shared, scopes) = (self.shared(), self.all_scopes());
         for tier in &shared.tiers {
-            if self.namespace.settings.keep(tier.origin()) == Keep::No {
+            if self.skips(tier.origin()) {
                 self.stamps.push(None);
                 continue;
             }
@@ -120,18 +120,29 @@ impl Landing {
         None
     }
 
-    /// Takes what a tier answered. When it has not the value, what it told of its generations is
-    /// noted; one past its time is offered to stand in.
-    pub(crate) fn looked(&mut self, origin: Origin, look: Look) -> Option<Entry> {
-        let Look { stamp, entry } = look;
-        if let Some(entry) = entry {
-            if self.is_wanted(&entry) {
-                count(self.namespace.counters.hits_from(origin));
-                return Some(entry);
-            }
-            self.flight.offer(self.stored(entry), origin);
+    /// Whether values of this namespace are not kept in a tier.
+    pub(crate) fn skips(&self, origin: Origin) -> bool {
+        self.namespace.settings.keep(origin) == Keep::No
+    }
+
+    /// Takes what a tier answered; notes what it told of its generations when it has nothing that
+    /// spares the load.
+    pub(crate) fn looked(&mut self, origin: Origin, look: Looked) -> Option<Entry> {
+        let Looked { stamp, entry } = look;
+        let wanted = entry.and_then(|entry| self.wanted(entry, origin));
+        if wanted.is_none() {
+            self.stamps.push(stamp);
         }
-        self.stamps.push(stamp);
+        wanted
+    }
+
+    /// An entry found below, if it spares the load. Else it may stand in for the source.
+    fn wanted(&self, entry: Entry, origin: Origin) -> Option<Entry> {
+        if self.is_wanted(&entry) {
+            count(self.namespace.counters.hits_from(origin));
+            return Some(entry);
+        }
+        self.flight.offer(self.stored(entry), origin);
         None
     }
 
@@ -157,12 +168,11 @@ impl Landing {
     pub(crate) async fn look_again(&mut self, at: usize) -> Option<(Entry, Origin)> {
         let shared = Arc::clone(&self.shared);
         let tier = shared.tiers.get(at)?;
-        let Look { stamp, entry } = tier.look(&self.key, &self.all_scopes()).await;
+        let Looked { stamp, entry } = tier.look(&self.key, &self.all_scopes()).await;
         if let Some(place) = self.stamps.get_mut(at) {
             *place = stamp;
         }
-        let entry = entry.filter(|entry| self.is_wanted(entry))?;
-        count(self.namespace.counters.hits_from(tier.origin()));
+        let entry = entry.and_then(|entry| self.wanted(entry, tier.origin()))?;
         // Only those above it are to be filled.
         self.stamps.truncate(at);
         Some((entry, tier.origin()))
@@ -330,16 +340,14 @@ impl Filling {
     pub(crate) async fn fill_all(mut fillings: Vec<Self>) {
         let Some(shared) = fillings.first().map(|first| Arc::clone(&first.shared)) else { return };
         for (at, tier) in shared.tiers.iter().enumerate() {
-            let puts =
-                fillings.iter_mut().filter_map(|filling| filling.put(at)).collect::<Vec<_>>();
-            tier.put_many(&puts).await;
+            let put = |filling: &mut Self| filling.put(at, tier.origin());
+            tier.put_many(&fillings.iter_mut().filter_map(put).collect::<Vec<_>>()).await;
         }
     }
 
-    fn put(&mut self, at: usize) -> Option<Put> {
+    fn put(&mut self, at: usize, origin: Origin) -> Option<Put> {
         let stamp = self.stamps.get_mut(at)?.take()?;
         let wall = self.shared.clock.wall();
-        let origin = self.shared.tiers.get(at)?.origin();
         let entry = self.namespace.settings.for_tier(origin, &self.entry, wall)?;
         Some(Put { key: self.key.clone(), entry, stamp })
     }
@@ -349,17 +357,20 @@ impl Shared {
     /// An entry as memory keeps it, with the times that are left to it.
     pub(crate) fn stored(&self, key: &Key, entry: Entry, fence: Fence) -> Stored {
         let (wall, settings) = (self.clock.wall(), &fence.namespace().settings);
-        let entry = match settings.memory {
-            Keep::AtMost(time) => entry.at_most(wall.saturating_add(millis(time))),
-            Keep::Yes | Keep::No => entry,
+        let own = match settings.memory {
+            Keep::AtMost(time) => Some(millis(time)),
+            Keep::Yes | Keep::No => None,
+        };
+        let entry = match own.into_iter().chain(self.while_deaf()).min() {
+            Some(most) => entry.at_most(wall.saturating_add(most)),
+            None => entry,
         };
         let reach = |moment: Option<Millis>| {
             moment.map_or(Millis::MAX, |at| self.clock.deadline(at.saturating_sub(wall)))
         };
-        let deaf = self.while_deaf().map_or(Millis::MAX, |left| self.clock.deadline(left));
         let life = Life {
             soft: reach(entry.soft),
-            expires: reach(entry.expires).min(deaf),
+            expires: reach(entry.expires),
             kept: reach(entry.kept),
             idle: settings.idle.map_or(Millis::MAX, millis),
             eager: settings.eagerness.max(0.0) * f64::from(entry.cost) / 1_000.0,

@@ -87,12 +87,12 @@ enum Breaker {
 
 /// What a look into a tier brought; nothing at all when the tier was not to be asked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Look {
+pub(crate) struct Looked {
     pub(crate) stamp: Option<Stamp>,
     pub(crate) entry: Option<Entry>,
 }
 
-impl From<super::Look> for Look {
+impl From<super::Look> for Looked {
     fn from((stamp, entry): super::Look) -> Self {
         Self { stamp: Some(stamp), entry }
     }
@@ -149,22 +149,22 @@ impl Guard {
 
     /// The generations before the look, when the tier can tell them, and the entry, as
     /// [`Guard::get`] brings it.
-    pub(crate) async fn look(&self, key: &Key, scopes: &[Scope]) -> Look {
+    pub(crate) async fn look(&self, key: &Key, scopes: &[Scope]) -> Looked {
         if !self.is_readable().await {
-            return Look::default();
+            return Looked::default();
         }
         let look = self.call(self.tier.look(key, scopes)).await;
-        look.map(Look::from).unwrap_or_default()
+        look.map(Looked::from).unwrap_or_default()
     }
 
     /// The same for many keys, in their order.
-    pub(crate) async fn look_many(&self, wanted: &[Wanted]) -> Vec<Look> {
-        let nothing = || vec![Look::default(); wanted.len()];
+    pub(crate) async fn look_many(&self, wanted: &[Wanted]) -> Vec<Looked> {
+        let nothing = || vec![Looked::default(); wanted.len()];
         if wanted.is_empty() || !self.is_readable().await {
             return nothing();
         }
         let looks = self.call(self.tier.look_many(wanted)).await;
-        looks.map_or_else(|_| nothing(), |looks| looks.into_iter().map(Look::from).collect())
+        looks.map_or_else(|_| nothing(), |looks| looks.into_iter().map(Looked::from).collect())
     }
 
     /// Keeps an entry, when the tier is well and has few writes under way.
