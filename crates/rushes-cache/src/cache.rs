@@ -14,7 +14,6 @@ use crate::clock::Clock;
 use crate::flight::{Flight, Flights, Outcome, Seat};
 use crate::generation::Generations;
 use crate::hearer::Hearer;
-use crate::invalidate::Cut;
 use crate::key::{Key, Scope};
 use crate::landing::{Landing, Purpose};
 use crate::namespace::{Keep, Namespace, Namespaces, Settings};
@@ -262,31 +261,6 @@ impl Cache {
         }
     }
 
-    /// Drops everything that carries one of the scopes. When this has returned, no later read
-    /// returns what it covered. It goes on to its end when the caller does not wait for it.
-    pub async fn invalidate(&self, scopes: &[Scope]) {
-        count(&self.0.invalidations);
-        self.0.apply(Cut::Scopes(scopes.to_vec())).await;
-    }
-
-    /// Drops everything in a namespace, as [`Cache::invalidate`] does for a scope.
-    pub async fn invalidate_namespace(&self, name: &str) {
-        count(&self.0.invalidations);
-        self.0.apply(Cut::Namespace(name.into())).await;
-    }
-
-    /// Drops everything, as [`Cache::invalidate`] does for a scope.
-    pub async fn clear(&self) {
-        count(&self.0.invalidations);
-        self.0.apply(Cut::Everything).await;
-    }
-
-    /// Drops one key. A load of it that is under way is handed to those who already waited, but
-    /// not cached and not joined.
-    pub async fn remove(&self, key: &Key) {
-        self.0.apply(Cut::Key(key.clone())).await;
-    }
-
     /// Waits for loads and writes under way, then closes the tiers below memory in peace. Call it
     /// last: afterwards these tiers answer nothing, and memory goes on.
     ///
@@ -310,6 +284,7 @@ impl Cache {
             invalidations: self.0.invalidations.load(Ordering::Relaxed),
             flights: self.0.flights.len(),
             scopes: self.0.generations.len(),
+            patterns: self.0.memory.as_ref().map_or(0, |memory| memory.predicates.len()),
         }
     }
 

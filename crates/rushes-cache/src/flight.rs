@@ -15,6 +15,7 @@ use crate::cache::{LoadError, Origin};
 use crate::clock::Millis;
 use crate::generation::Fence;
 use crate::key::Key;
+use crate::pattern::Pattern;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicBool, Ordering};
 use crate::tier::memory::{Aging, Look};
@@ -200,6 +201,19 @@ impl Flights {
             flight.revoked.store(true, Ordering::Release);
         }
         and();
+    }
+
+    /// Cuts the loads off whose keys the pattern matches.
+    pub(crate) fn revoke_matching(&self, pattern: &Pattern) {
+        for shard in &self.shards {
+            shard.lock().retain(|key, flight| {
+                let covered = pattern.matches(key);
+                if covered {
+                    flight.revoked.store(true, Ordering::Release);
+                }
+                !covered
+            });
+        }
     }
 
     /// How many loads are under way.

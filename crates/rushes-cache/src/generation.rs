@@ -64,6 +64,16 @@ impl Fence {
             && self.home.scopes.iter().all(|counter| survived(counter))
     }
 
+    /// The number of the latest invalidation when it was captured.
+    pub(crate) fn born(&self) -> u64 {
+        self.born
+    }
+
+    /// Whether the scope of this counter is among its own.
+    pub(crate) fn carries(&self, counter: &Arc<Counter>) -> bool {
+        self.home.scopes.iter().any(|own| Arc::ptr_eq(own, counter))
+    }
+
     /// The namespace that it belongs to.
     #[inline]
     pub(crate) fn namespace(&self) -> &Arc<Namespace> {
@@ -133,7 +143,17 @@ impl Generations {
 
     /// The same for a counter at hand.
     pub(crate) fn raise_counter(&self, counter: &Counter) {
-        counter.raise(self.sequence.fetch_add(1, Ordering::AcqRel) + 1);
+        counter.raise(self.next());
+    }
+
+    /// The number of an invalidation that begins now.
+    pub(crate) fn next(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The counter of a scope, if something carries it.
+    pub(crate) fn find(&self, scope: &Scope) -> Option<Arc<Counter>> {
+        self.counters_of(scope).lock().known.get(scope).cloned()
     }
 
     /// How many counters are kept.

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::cache::{Origin, Shared};
+use crate::cache::{Cache, Origin, Shared};
 use crate::clock::{Millis, millis};
 use crate::key::{Implied, Key, Scope};
+use crate::pattern::{Pattern, Where};
 use crate::shim::spawn;
+use crate::stats::count;
+use crate::value::Stored;
 
 /// What is invalidated.
 #[derive(Clone, Debug)]
@@ -23,6 +26,79 @@ pub(crate) enum Cut {
     Namespace(Box<str>),
     Everything,
     Key(Key),
+    Keys(Vec<Key>),
+    Pattern(Pattern),
+}
+
+impl Cut {
+    /// What a pattern invalidates: the cheapest of these that covers the same.
+    fn matching(pattern: &Pattern) -> Self {
+        match pattern.parts() {
+            (Where::Like(namespaces), true) if namespaces.is_all() => Self::Everything,
+            (Where::In(name), true) => Self::Namespace(name.clone()),
+            _ => match pattern.only_key() {
+                Some(key) => Self::Key(key),
+                None => Self::Pattern(pattern.clone()),
+            },
+        }
+    }
+}
+
+impl Cache {
+    /// Drops everything that carries one of the scopes. A tag is a scope: name an entry's tags
+    /// among the scopes it is loaded with, and invalidate them here. When this has returned, no
+    /// later read returns what it covered. It goes on to its end when the caller does not wait for
+    /// it. It costs the same however many entries it covers.
+    pub async fn invalidate(&self, scopes: &[Scope]) {
+        count(&self.0.invalidations);
+        self.0.apply(Cut::Scopes(scopes.to_vec())).await;
+    }
+
+    /// Drops everything in a namespace, as [`Cache::invalidate`] does for a scope.
+    pub async fn invalidate_namespace(&self, name: &str) {
+        count(&self.0.invalidations);
+        self.0.apply(Cut::Namespace(name.into())).await;
+    }
+
+    /// Drops every key that the pattern matches, as [`Cache::invalidate`] does for a scope and for
+    /// about the same price: what no counter covers is checked by reads until a sweep in the
+    /// background has dropped it.
+    pub async fn invalidate_matching(&self, pattern: &Pattern) {
+        count(&self.0.invalidations);
+        self.0.apply(Cut::matching(pattern)).await;
+    }
+
+    /// Drops everything, as [`Cache::invalidate`] does for a scope.
+    pub async fn clear(&self) {
+        count(&self.0.invalidations);
+        self.0.apply(Cut::Everything).await;
+    }
+
+    /// Drops one key. A load of it that is under way is handed to those who already waited, but
+    /// not cached and not joined.
+    pub async fn remove(&self, key: &Key) {
+        self.0.apply(Cut::Key(key.clone())).await;
+    }
+
+    /// Drops many keys, as [`Cache::remove`] drops one.
+    pub async fn remove_many(&self, keys: &[Key]) {
+        self.0.apply(Cut::Keys(keys.to_vec())).await;
+    }
+
+    /// How many entries in memory an invalidation of the pattern would drop. Walks through all of
+    /// them.
+    pub fn covered(&self, pattern: &Pattern) -> usize {
+        let is_covered = |stored: &Stored| pattern.matches(&stored.key);
+        self.0.memory.as_ref().map_or(0, |memory| memory.count(is_covered))
+    }
+
+    /// How many entries in memory carry the scope. Walks through all of them.
+    pub fn covered_by(&self, scope: &Scope) -> usize {
+        let (Some(memory), Some(counter)) = (&self.0.memory, self.0.generations.find(scope)) else {
+            return 0;
+        };
+        memory.count(|stored| stored.carries(&counter))
+    }
 }
 
 impl Shared {
@@ -70,9 +146,36 @@ impl Shared {
                 let all = self.namespaces.all();
                 all.iter().for_each(|known| generations.raise_counter(&known.generation));
             }
-            Cut::Key(key) => self.flights.revoke(key, || {
-                self.memory.iter().for_each(|memory| memory.remove(key));
-            }),
+            Cut::Key(key) => self.cut_key(key),
+            Cut::Keys(keys) => keys.iter().for_each(|key| self.cut_key(key)),
+            Cut::Pattern(pattern) => self.cut_matching(pattern),
+        }
+    }
+
+    fn cut_key(&self, key: &Key) {
+        self.flights.revoke(key, || {
+            self.memory.iter().for_each(|memory| memory.remove(key));
+        });
+    }
+
+    /// Adds the predicate first, so that no look-up takes what it covers, then cuts off the loads
+    /// that may still bring it, then starts the sweep.
+    fn cut_matching(&self, pattern: &Pattern) {
+        let generations = &self.generations;
+        let Some(memory) = &self.memory else { return self.flights.revoke_matching(pattern) };
+        let added = memory.predicates.add(pattern, || generations.next());
+        if added.is_none() {
+            let all = self.namespaces.all();
+            let covered = all.iter().filter(|space| pattern.covers_namespace(&space.name));
+            covered.for_each(|space| generations.raise_counter(&space.generation));
+        }
+        self.flights.revoke_matching(pattern);
+        if added.is_some_and(|number| memory.predicates.settle(number)) {
+            let (memory, working) = (Arc::clone(memory), self.work.begin());
+            spawn(async move {
+                let _working = working;
+                memory.sweep().await;
+            });
         }
     }
 
@@ -91,7 +194,9 @@ impl Shared {
                 Cut::Scopes(scopes) => tier.invalidate(scopes).await,
                 Cut::Namespace(name) => tier.invalidate(&[Scope::namespace(name)]).await,
                 Cut::Everything => tier.invalidate(&[Scope::everything()]).await,
-                Cut::Key(key) => tier.remove(key).await,
+                Cut::Key(key) => tier.remove(std::slice::from_ref(key)).await,
+                Cut::Keys(keys) => tier.remove(keys).await,
+                Cut::Pattern(pattern) => tier.invalidate_matching(pattern).await,
             }
         }
     }

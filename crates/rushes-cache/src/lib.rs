@@ -38,6 +38,8 @@ mod key;
 mod landing;
 mod life;
 mod namespace;
+mod pattern;
+mod predicate;
 mod refresh;
 mod shim;
 mod stats;
@@ -57,6 +59,7 @@ pub use flight::Lost;
 pub use hearer::Hearer;
 pub use key::{Key, Scope};
 pub use namespace::{Keep, Settings};
+pub use pattern::{BadPattern, Pattern};
 pub use stats::{MemoryStats, NamespaceStats, Stats};
 #[cfg(unix)]
 pub use tier::disk::Disk;

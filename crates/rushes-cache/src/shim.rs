@@ -53,3 +53,15 @@ pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) 
 pub(crate) async fn within<T>(_limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     Some(future.await)
 }
+
+/// Lets other tasks go first.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) async fn yield_now() {
+    tokio::task::yield_now().await;
+}
+
+/// Lets other tasks go first.
+#[cfg(feature = "shuttle")]
+pub(crate) async fn yield_now() {
+    shuttle::future::yield_now().await;
+}

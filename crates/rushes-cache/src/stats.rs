@@ -119,6 +119,8 @@ pub struct Stats {
     pub flights: usize,
     /// Scopes whose generation is kept because an entry or a load refers to them (or did lately).
     pub scopes: usize,
+    /// Invalidated patterns that look-ups still check, as the sweep has not passed yet.
+    pub patterns: usize,
 }
 
 /// What the memory tier holds.

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::hearer::Hearer;
 use crate::key::{Key, Scope};
+use crate::pattern::Pattern;
 use crate::tier::{Claim, Look, Put, Stamp, Tier, TierError, TierStats};
 use crate::token::Position;
 
@@ -38,6 +39,7 @@ pub async fn conformance(tier: &dyn Tier, clock: &Clock) -> Result<(), TierError
     refuses_a_put_that_comes_late(tier).await?;
     forgets_a_removed_key(tier).await?;
     serves_many_at_once(tier).await?;
+    forgets_what_a_pattern_covers(tier).await?;
     goes_by_time(tier, clock).await
 }
 
@@ -127,6 +129,30 @@ async fn serves_many_at_once(tier: &dyn Tier) -> Result<(), TierError> {
     assert_eq!(found, Some(entry("value 0")), "one look finds it too");
     tier.put(&wanted[0].key, &entry("over it"), &stamp).await?;
     assert_eq!(tier.get(&wanted[0].key).await?, Some(entry("over it")));
+    Ok(())
+}
+
+async fn forgets_what_a_pattern_covers(tier: &dyn Tier) -> Result<(), TierError> {
+    let keys = ["pattern/1/a", "pattern/1/b"].map(|id| Key::new("conformance", id));
+    let other = Key::new("conformance 2", "pattern/1/a");
+    let scopes = [Scope::namespace("conformance"), Scope::everything(), scope("pattern")];
+    let elsewhere = [Scope::namespace("conformance 2"), Scope::everything(), scope("pattern")];
+    for pattern in [Pattern::within("conformance", "*/1/?"), Pattern::across("conf*e", "pat*")] {
+        put(tier, &other, &elsewhere, &entry("other")).await?;
+        for key in &keys {
+            put(tier, key, &scopes, &entry("old")).await?;
+        }
+        let early = tier.stamp(&keys[0], &scopes).await?;
+        tier.invalidate_matching(&pattern).await?;
+        for key in &keys {
+            assert_eq!(tier.get(key).await?, None, "{pattern} did not cover {key}");
+        }
+        tier.put(&keys[0], &entry("old"), &early).await?;
+        let late = tier.get(&keys[0]).await?;
+        assert_eq!(late, None, "a load from before the invalidation of {pattern} is visible");
+        put(tier, &keys[0], &scopes, &entry("new")).await?;
+        assert_eq!(tier.get(&keys[0]).await?, Some(entry("new")), "a fresh entry was dropped");
+    }
     Ok(())
 }
 
@@ -275,6 +301,11 @@ impl Tier for FaultyTier {
 
     async fn reached(&self, position: Position) {
         self.tier.reached(position).await;
+    }
+
+    async fn invalidate_matching(&self, pattern: &Pattern) -> Result<(), TierError> {
+        let pattern = pattern.clone();
+        self.faulty(move |tier| async move { tier.invalidate_matching(&pattern).await }).await
     }
 
     async fn close(&self) -> Result<(), TierError> {

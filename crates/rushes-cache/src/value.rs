@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use crate::cache::LoadError;
 use crate::clock::Millis;
-use crate::generation::Fence;
+use crate::generation::{Counter, Fence};
 use crate::key::Key;
 use crate::life::{Age, Life, random};
 use crate::namespace::Namespace;
+use crate::predicate::{Predicate, cover};
 use crate::shim::Mutex;
 
 /// Bytes of the second allocation of an entry.
@@ -69,6 +70,16 @@ impl Stored {
     #[inline]
     pub(crate) fn valid(&self) -> bool {
         self.fence.holds()
+    }
+
+    /// Whether no predicate covers it.
+    pub(crate) fn escapes(&self, predicates: Option<&[Predicate]>) -> bool {
+        predicates.is_none_or(|list| !cover(list, &self.key, self.fence.born()))
+    }
+
+    /// Whether it carries the scope of this counter.
+    pub(crate) fn carries(&self, counter: &Arc<Counter>) -> bool {
+        self.fence.carries(counter)
     }
 
     /// What may be done with it now, invalidations aside.

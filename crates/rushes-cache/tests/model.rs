@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use rushes_cache::{
-    Cache, Clock, Fetched, Key, LoadError, Loaded, Lookup, Origin, Scope, Settings,
+    Cache, Clock, Fetched, Key, LoadError, Loaded, Lookup, Origin, Pattern, Scope, Settings,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -29,6 +29,9 @@ enum Operation {
     InvalidateNamespace,
     Clear,
     Remove(u8),
+    RemoveMany(u8),
+    /// Invalidates a wildcard that covers every third key.
+    Pattern(u8),
     Advance(u64),
 }
 
@@ -53,6 +56,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::InvalidateNamespace),
         1 => Just(Operation::Clear),
         2 => (0..KEYS).prop_map(Operation::Remove),
+        1 => (0..KEYS).prop_map(Operation::RemoveMany),
+        2 => (0..3u8).prop_map(Operation::Pattern),
         2 => (1..30u64).prop_map(Operation::Advance),
     ]
 }
@@ -105,7 +110,7 @@ fn scopes(key: u8) -> Vec<Scope> {
 }
 
 fn name(key: u8) -> Key {
-    Key::new(if key < KEYS / 2 { "low" } else { "high" }, [key])
+    Key::new(if key < KEYS / 2 { "low" } else { "high" }, format!("{key}-{}", key % 3))
 }
 
 impl World {
@@ -146,6 +151,16 @@ impl World {
             Operation::Remove(key) => {
                 self.cache.remove(&name(key)).await;
                 self.forget(|other| other == key);
+            }
+            Operation::RemoveMany(from) => {
+                let keys: Vec<Key> = (from..KEYS).map(name).collect();
+                self.cache.remove_many(&keys).await;
+                self.forget(|key| key >= from);
+            }
+            Operation::Pattern(third) => {
+                let pattern = Pattern::across("*", &format!("?-{third}"));
+                self.cache.invalidate_matching(&pattern).await;
+                self.forget(|key| key % 3 == third);
             }
             Operation::Advance(by) => {
                 self.clock.advance(Duration::from_millis(by));

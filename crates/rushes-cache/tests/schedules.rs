@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rushes_cache::{Cache, Clock, Key, LoadError, Loaded, Lookup, Scope, Settings};
+use rushes_cache::{Cache, Clock, Key, LoadError, Loaded, Lookup, Pattern, Scope, Settings};
 use shuttle::future::{block_on, spawn};
 use shuttle::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -92,6 +92,7 @@ impl World {
             How::Namespace => self.cache.invalidate_namespace("n").await,
             How::Everything => self.cache.clear().await,
             How::Remove => self.cache.remove(&key()).await,
+            How::Pattern => self.cache.invalidate_matching(&Pattern::within("n", "?")).await,
         }
         self.acknowledged.store(version, Ordering::SeqCst);
     }
@@ -104,6 +105,7 @@ enum How {
     Namespace,
     Everything,
     Remove,
+    Pattern,
 }
 
 fn key() -> Key {
@@ -184,10 +186,48 @@ fn no_schedule_of_a_removal_lets_a_stale_read_through() {
     writers_race_readers(How::Remove);
 }
 
+#[test]
+fn no_schedule_of_a_pattern_and_its_sweep_lets_a_stale_read_through() {
+    writers_race_readers(How::Pattern);
+}
+
+/// Two patterns that cover the same key: the sweep of one may run while the other is added.
+#[test]
+fn no_schedule_of_two_patterns_lets_a_stale_read_through() {
+    explore(|| {
+        let world = World::new();
+        let reader = spawn({
+            let world = Arc::clone(&world);
+            async move {
+                for _ in 0..3 {
+                    world.read().await;
+                }
+            }
+        });
+        let other = spawn({
+            let world = Arc::clone(&world);
+            async move {
+                world.cache.invalidate_matching(&Pattern::within("n", "?*")).await;
+            }
+        });
+        block_on(async {
+            world.read().await;
+            world.write(1, How::Pattern).await;
+            world.read().await;
+            world.write(2, How::Pattern).await;
+            reader.await.unwrap();
+            other.await.unwrap();
+            assert_eq!(world.read().await, 2);
+            world.cache.close().await.unwrap();
+            assert_eq!(world.cache.stats().patterns, 0);
+        });
+    });
+}
+
 /// Every read serves what is there and refreshes it behind.
 #[test]
 fn no_schedule_of_a_refresh_lets_a_stale_read_through() {
-    for how in [How::Scope, How::Namespace, How::Remove] {
+    for how in [How::Scope, How::Namespace, How::Remove, How::Pattern] {
         race(how, Settings { soft_ttl: Some(Duration::ZERO), ..Settings::default() });
     }
 }
@@ -197,7 +237,7 @@ fn no_schedule_of_a_refresh_lets_a_stale_read_through() {
 fn no_schedule_of_a_stand_in_lets_a_stale_read_through() {
     let (ttl, retry) = (Some(Duration::ZERO), Duration::ZERO);
     let stand_in = Some(Duration::from_secs(60));
-    for how in [How::Scope, How::Everything, How::Remove] {
+    for how in [How::Scope, How::Everything, How::Remove, How::Pattern] {
         race(how, Settings { ttl, stand_in, retry, ..Settings::default() });
     }
 }

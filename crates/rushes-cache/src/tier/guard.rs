@@ -18,6 +18,7 @@ use crate::cache::Origin;
 use crate::clock::{Clock, Millis, millis};
 use crate::entry::Entry;
 use crate::key::{Key, Scope};
+use crate::pattern::Pattern;
 use crate::stats::{TierCounters, count};
 
 /// How much trouble a tier may make.
@@ -47,6 +48,7 @@ const MOST_OWED: usize = 10_000;
 enum Owed {
     Scope(Scope),
     Key(Key),
+    Pattern(Pattern),
 }
 
 /// The journal: numbered, in order.
@@ -230,9 +232,15 @@ impl Guard {
         drop(self.pay().await);
     }
 
-    /// Drops a key now, or keeps the tier from being read until it has.
-    pub(crate) async fn remove(&self, key: &Key) {
-        self.owe([Owed::Key(key.clone())]);
+    /// Drops keys now, or keeps the tier from being read until it has.
+    pub(crate) async fn remove(&self, keys: &[Key]) {
+        self.owe(keys.iter().cloned().map(Owed::Key));
+        drop(self.pay().await);
+    }
+
+    /// Drops what the pattern matches, or keeps the tier from being read until it has.
+    pub(crate) async fn invalidate_matching(&self, pattern: &Pattern) {
+        self.owe([Owed::Pattern(pattern.clone())]);
         drop(self.pay().await);
     }
 
@@ -373,15 +381,17 @@ impl Drop for Attempt<'_> {
 async fn hand_over(tier: &dyn Tier, debts: &[(u64, Owed)]) -> Result<(), TierError> {
     let scopes = debts.iter().filter_map(|(_, owed)| match owed {
         Owed::Scope(scope) => Some(scope.clone()),
-        Owed::Key(_) => None,
+        Owed::Key(_) | Owed::Pattern(_) => None,
     });
     let scopes: Vec<Scope> = scopes.collect();
     if !scopes.is_empty() {
         tier.invalidate(&scopes).await?;
     }
     for (_, owed) in debts {
-        if let Owed::Key(key) = owed {
-            tier.remove(key).await?;
+        match owed {
+            Owed::Key(key) => tier.remove(key).await?,
+            Owed::Pattern(pattern) => tier.invalidate_matching(pattern).await?,
+            Owed::Scope(_) => {}
         }
     }
     Ok(())

@@ -11,6 +11,8 @@ use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::life::Age;
+use crate::predicate::Predicates;
+use crate::shim::yield_now;
 use crate::stats::{MemoryStats, count};
 use crate::value::Stored;
 
@@ -21,6 +23,9 @@ pub(crate) const OVERHEAD: u64 = 320;
 
 /// What a value is taken to weigh when the map is first sized; it grows as needed.
 const TYPICAL_ENTRY: u64 = 4 * 1024;
+
+/// A sweep lets others go first after so many entries.
+const PACE: usize = 256;
 
 /// A shard smaller than this could not hold one big value.
 const SMALLEST_SHARD: u64 = 8 * 1024 * 1024;
@@ -53,6 +58,7 @@ pub(crate) struct Memory {
     map: Map<Key, Arc<Stored>, ByBytes, DefaultHashBuilder, CountEvictions>,
     capacity: u64,
     clock: Clock,
+    pub(crate) predicates: Predicates,
 }
 
 impl Memory {
@@ -69,15 +75,17 @@ impl Memory {
             .unwrap_or_else(|_| unreachable!("both required options are set"));
         let map =
             Map::with_options(options, ByBytes, DefaultHashBuilder::default(), CountEvictions);
-        Self { map, capacity, clock }
+        Self { map, capacity, clock, predicates: Predicates::default() }
     }
 
     /// The entry and what may be done with it. One that is of no more use is dropped on the way.
     #[inline]
     pub(crate) fn get(&self, key: &Key) -> Look {
+        // Before the entry: see `predicate`.
+        let predicates = self.predicates.now();
         let Some(stored) = self.map.get(key) else { return Look::Miss };
-        if !stored.valid() {
-            return self.drop_dead(&stored);
+        if !stored.valid() || !stored.escapes(predicates.as_deref().map(Vec::as_slice)) {
+            return self.drop_dead(&stored, true);
         }
         match stored.age(self.clock.coarse()) {
             Age::Fresh => {
@@ -97,7 +105,7 @@ impl Memory {
                 Look::StandIn(stored)
             }
             Age::Expired => Look::Expired(stored),
-            Age::Over => self.drop_dead(&stored),
+            Age::Over => self.drop_dead(&stored, false),
         }
     }
 
@@ -111,9 +119,36 @@ impl Memory {
         true
     }
 
-    /// Whether this very entry is here.
+    /// Whether this very entry is here, and no predicate covers it.
     pub(crate) fn has(&self, stored: &Arc<Stored>) -> bool {
-        self.map.peek(&stored.key).is_some_and(|resident| Arc::ptr_eq(&resident, stored))
+        let predicates = self.predicates.now();
+        let is_resident = |resident: Arc<Stored>| Arc::ptr_eq(&resident, stored);
+        self.map.peek(&stored.key).is_some_and(is_resident)
+            && stored.escapes(predicates.as_deref().map(Vec::as_slice))
+    }
+
+    /// How many valid entries `is_meant`.
+    pub(crate) fn count(&self, is_meant: impl Fn(&Stored) -> bool) -> usize {
+        let predicates = self.predicates.now();
+        let valid = |stored: &Stored| {
+            stored.valid() && stored.escapes(predicates.as_deref().map(Vec::as_slice))
+        };
+        self.map.iter().filter(|(_, stored)| is_meant(stored) && valid(stored)).count()
+    }
+
+    /// Walks through the entries and drops what a predicate covers, until there is none left.
+    pub(crate) async fn sweep(&self) {
+        while let Some(predicates) = self.predicates.to_sweep() {
+            for (visited, (_, stored)) in self.map.iter().enumerate() {
+                if !stored.escapes(Some(&predicates)) {
+                    self.drop_dead(&stored, true);
+                }
+                if visited % PACE == PACE - 1 {
+                    yield_now().await;
+                }
+            }
+            self.predicates.retire(&predicates);
+        }
     }
 
     /// Drops a key.
@@ -142,10 +177,13 @@ impl Memory {
     }
 
     #[cold]
-    fn drop_dead(&self, stored: &Arc<Stored>) -> Look {
+    fn drop_dead(&self, stored: &Arc<Stored>, invalidated: bool) -> Look {
         let counters = &stored.namespace().counters;
-        count(if stored.valid() { &counters.expired } else { &counters.invalidated });
-        self.map.remove_if(&stored.key, |resident| Arc::ptr_eq(resident, stored));
+        let is_same = |resident: &Arc<Stored>| Arc::ptr_eq(resident, stored);
+        // Counted by the one who drops it.
+        if self.map.remove_if(&stored.key, is_same).is_some() {
+            count(if invalidated { &counters.invalidated } else { &counters.expired });
+        }
         Look::Miss
     }
 }

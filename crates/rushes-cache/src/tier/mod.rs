@@ -15,6 +15,7 @@ use crate::cache::Origin;
 use crate::entry::Entry;
 use crate::hearer::Hearer;
 use crate::key::{Key, Scope};
+use crate::pattern::{Pattern, Where};
 use crate::token::Position;
 
 #[cfg(unix)]
@@ -119,6 +120,16 @@ pub trait Tier: Send + Sync + fmt::Debug {
 
     /// Waits until all invalidations up to a position were heard.
     async fn reached(&self, _position: Position) {}
+
+    /// Drops every key that the pattern matches, and what loads under way will bring. A tier that
+    /// cannot tell its keys apart drops more: the namespace, or everything.
+    async fn invalidate_matching(&self, pattern: &Pattern) -> Result<(), TierError> {
+        let scope = match pattern.parts() {
+            (Where::In(name), _) => Scope::namespace(name),
+            (Where::Like(_), _) => Scope::everything(),
+        };
+        self.invalidate(&[scope]).await
+    }
 
     /// Ends its work in peace; afterwards every operation is an error.
     async fn close(&self) -> Result<(), TierError>;

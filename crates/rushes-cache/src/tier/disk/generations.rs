@@ -91,6 +91,34 @@ impl Generations {
         self.log.write_all(&pairs)
     }
 
+    /// The number of an invalidation that begins now and is noted elsewhere.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Goes on behind a number that was given before the restart.
+    pub(crate) fn resume(&mut self, number: u64) {
+        self.sequence = self.sequence.max(number);
+    }
+
+    /// Below this number everything is dead.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Kills everything that has seen less than `floor`.
+    ///
+    /// # Errors
+    /// As [`Generations::raise`].
+    pub(crate) fn raise_floor(&mut self, floor: u64) -> io::Result<()> {
+        self.floor = self.floor.max(floor);
+        self.pairs += 1;
+        let mut pair = Vec::with_capacity(PAIR);
+        push(&mut pair, FLOOR, self.floor);
+        self.log.write_all(&pair)
+    }
+
     /// Rewrites the log without what no record needs, when that is worth it. `oldest` is the
     /// lowest number that a kept record has seen.
     pub(crate) fn shorten(&mut self, oldest: u64) -> io::Result<()> {

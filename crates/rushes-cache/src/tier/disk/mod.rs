@@ -2,6 +2,7 @@
 
 mod generations;
 mod index;
+mod patterns;
 mod segments;
 mod session;
 
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use self::generations::Generations;
+use self::patterns::Patterns;
 use self::segments::{Name, Segments, Slot, name};
 use self::session::Session;
 use super::{Stamp, Tier, TierError, TierStats};
@@ -26,6 +28,7 @@ use crate::cache::Origin;
 use crate::clock::{Clock, millis};
 use crate::entry::{Entry, Seen, decode, encode, key_scope_id, scope_id};
 use crate::key::{Key, Scope};
+use crate::pattern::Pattern;
 use crate::stats::{TierCounters, count};
 
 /// How long a disk that refused a write is not written to.
@@ -51,6 +54,26 @@ struct Files {
     session: Session,
     segments: Segments,
     generations: Generations,
+    patterns: Patterns,
+}
+
+impl Files {
+    /// Whether nothing that covers what has `seen` this was invalidated since.
+    fn hold(&self, key: &Key, seen: &[Seen]) -> bool {
+        let lowest = seen.iter().map(|seen| seen.generation).min().unwrap_or_default();
+        self.generations.hold(seen) && !self.patterns.cover(key, lowest)
+    }
+
+    /// Kills what the pattern covers.
+    fn cut(&mut self, pattern: &Pattern) -> io::Result<()> {
+        let number = self.generations.next();
+        self.patterns.add(number, pattern)?;
+        let oldest = self.segments.oldest().unwrap_or(number);
+        if let Some(floor) = self.patterns.crowded(oldest) {
+            self.generations.raise_floor(floor)?;
+        }
+        self.patterns.drop_to(self.generations.floor())
+    }
 }
 
 impl Disk {
@@ -139,6 +162,15 @@ impl Tier for Disk {
         self.run("invalidate", move |shared| shared.raise(&scopes)).await
     }
 
+    async fn invalidate_matching(&self, pattern: &Pattern) -> Result<(), TierError> {
+        let pattern = pattern.clone();
+        let cut = move |shared: &Shared| {
+            // This process knows; only the next one would not.
+            shared.with(|files| files.cut(&pattern).or_else(|_| files.session.distrust()))?
+        };
+        self.run("invalidate", cut).await
+    }
+
     fn stats(&self) -> TierStats {
         let counted = self.0.counters.read();
         let held = self.0.with(|Files { segments, .. }| TierStats {
@@ -163,10 +195,16 @@ impl Shared {
         }
         session.open()?;
         let segments = Segments::open(folder, bytes)?;
-        let generations = Generations::open(folder)?;
+        let mut generations = Generations::open(folder)?;
+        let (patterns, whole) = Patterns::open(folder)?;
+        generations.resume(patterns.latest());
+        if !whole {
+            let all = generations.next();
+            generations.raise_floor(all)?;
+        }
         Ok(Self {
             folder: folder.to_owned(),
-            files: Mutex::new(Some(Files { session, segments, generations })),
+            files: Mutex::new(Some(Files { session, segments, generations, patterns })),
             clock,
             counters: TierCounters::default(),
             writes_off_until: AtomicU64::new(0),
@@ -199,7 +237,7 @@ impl Shared {
         let wall = self.clock.wall();
         self.with(|files| {
             let valid = decoded.filter(|decoded| {
-                let holds = files.generations.hold(&decoded.seen);
+                let holds = files.hold(key, &decoded.seen);
                 holds && decoded.key == *key && decoded.entry.is_kept(wall)
             });
             if valid.is_none() {
@@ -218,10 +256,10 @@ impl Shared {
         };
         let seen = stamp.0.iter().map(|seen| seen.generation).min().unwrap_or_default();
         let name = name(key.as_bytes());
-        let taken = self.with(|Files { segments, generations, .. }| {
+        let taken = self.with(|files| {
             // Not needed to be right, only to not fill the disk with the dead.
-            if generations.hold(&stamp.0) {
-                segments.append(name, &record, seen)
+            if files.hold(key, &stamp.0) {
+                files.segments.append(name, &record, seen)
             } else {
                 Ok(false)
             }
@@ -235,10 +273,11 @@ impl Shared {
     }
 
     fn raise(&self, scopes: &[u64]) -> io::Result<()> {
-        self.with(|Files { session, segments, generations }| {
+        self.with(|Files { session, segments, generations, patterns }| {
             let logged = generations.raise(scopes);
             let oldest = segments.oldest().unwrap_or(generations.sequence());
             let logged = logged.and_then(|()| generations.shorten(oldest));
+            let logged = logged.and_then(|()| patterns.drop_to(generations.floor()));
             // This process knows; only the next one would not.
             logged.or_else(|_| session.distrust())
         })?
@@ -251,6 +290,7 @@ impl Shared {
         files.segments.write_index()?;
         files.segments.sync()?;
         files.generations.sync()?;
+        files.patterns.sync()?;
         files.session.close()
     }
 }
