@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::engine::{Inner, Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
 use crate::incoming;
+use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter};
 
 /// Opens the library that the settings describe, making it if it is not there.
@@ -45,8 +46,11 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     let cache = Cache::builder().memory(settings.memory).build();
     let freshness = Freshness::new(store.seq().await?, settings.staleness);
     let meter = Meter::default();
-    let inner = Inner { settings, store, blobs, cache, freshness, meter, read_only };
-    Ok(Rushes { inner: Arc::new(inner) })
+    let (prefetch, orders) = Prefetch::new(settings.prefetch);
+    let inner = Inner { settings, store, blobs, cache, freshness, meter, prefetch, read_only };
+    let inner = Arc::new(inner);
+    prefetch::start(&inner, orders);
+    Ok(Rushes { inner, session: prefetch::next_session() })
 }
 
 type Kept = (Arc<dyn Store>, Blobs);

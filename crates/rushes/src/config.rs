@@ -23,6 +23,8 @@ pub struct Settings {
     pub redis_enabled: bool,
     /// Where Redis is.
     pub redis_url: String,
+    /// What is read before it is asked for.
+    pub prefetch: Prefetching,
     /// Longest time another process's write may stay unseen.
     pub staleness: Duration,
     /// Longest time that a write waits for another one of the same video.
@@ -48,6 +50,7 @@ impl Default for Settings {
             ttl: Duration::from_secs(24 * 3600),
             redis_enabled: false,
             redis_url: "redis://localhost:6379".to_owned(),
+            prefetch: Prefetching::default(),
             staleness: Duration::from_millis(2),
             patience: Duration::from_secs(10),
             upload: 8 << 30,
@@ -55,6 +58,30 @@ impl Default for Settings {
             families: families::builtin(),
             log_level: "warn".to_owned(),
             log_dir: None,
+        }
+    }
+}
+
+/// What is read before it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefetching {
+    /// Nothing.
+    Off,
+    /// The kinds that belong to what was asked for, in the same window: captions and objects with
+    /// frames, frames with captions and with objects, captions with transcript.
+    Related,
+    /// What followed such reads before, in this session and others.
+    #[default]
+    Learned,
+}
+
+impl Prefetching {
+    /// Its name, as in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Related => "related",
+            Self::Learned => "learned",
         }
     }
 }
@@ -119,6 +146,14 @@ pub const SETTINGS: &[Setting] = &[
             s.redis_url = text.to_owned();
             Ok(())
         },
+    },
+    Setting {
+        key: "prefetch",
+        alias: None,
+        default: "learned",
+        meaning: "What is read before it is asked for: `learned` (what followed such reads before), \
+                  `related` (captions and objects with frames, and so on) or `off`.",
+        read: |s, text| prefetching(text).map(|value| s.prefetch = value),
     },
     Setting {
         key: "staleness",
@@ -278,6 +313,12 @@ fn path(text: &str) -> std::result::Result<PathBuf, String> {
         return Err("a path".into());
     }
     Ok(text.into())
+}
+
+fn prefetching(text: &str) -> std::result::Result<Prefetching, String> {
+    let all = [Prefetching::Off, Prefetching::Related, Prefetching::Learned];
+    let found = all.into_iter().find(|way| way.name() == text.trim());
+    found.ok_or_else(|| "learned, related or off".to_owned())
 }
 
 fn boolean(text: &str) -> std::result::Result<bool, String> {

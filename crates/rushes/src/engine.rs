@@ -12,6 +12,7 @@ use crate::answer::ModelFamily;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::ffmpeg::Limits;
+use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter, Served};
 
 /// How often a write looks whether another one of the same video is done.
@@ -21,6 +22,8 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub struct Rushes {
     pub(crate) inner: Arc<Inner>,
+    /// Whose reads these are, for those who prefetch.
+    pub(crate) session: u64,
 }
 
 /// What all handles of an open library share.
@@ -31,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) cache: Cache,
     pub(crate) freshness: Freshness,
     pub(crate) meter: Meter,
+    pub(crate) prefetch: Prefetch,
     /// Whether the library's files may not be written.
     pub(crate) read_only: bool,
 }
@@ -93,10 +97,17 @@ impl Rushes {
     }
 
     /// Closes this handle. Every write was durable when its call returned, so dropping all handles
-    /// does the same; this one says so.
+    /// loses nothing; this also writes down what was learned for prefetching.
     pub async fn close(self) -> Result<()> {
+        prefetch::save(&self.inner).await;
         drop(self);
         Ok(())
+    }
+
+    /// A handle for another session: what one agent reads is learned from apart from what others
+    /// do. Clones belong to the session of the handle they were cloned from.
+    pub fn session(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), session: prefetch::next_session() }
     }
 
     /// The settings that the library was opened with.
@@ -111,6 +122,7 @@ impl Rushes {
             "cache": self.cache_stats(),
             "store": self.inner.store.facts().await?,
             "reads": self.inner.meter.snapshot(),
+            "prefetch": self.inner.prefetch.stats(),
         }))
     }
 

@@ -15,12 +15,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::app::{App, Limits};
 use super::problem::Problem;
-use super::{linger, metrics};
+use super::{linger, metrics, session};
 
 /// Puts the guards around a router, the first to see a request last.
 pub(super) fn around(router: Router, app: &App) -> Router {
     let seats = Arc::new(Semaphore::new(app.limits.concurrency));
     router
+        .layer(from_fn(session::joined))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.limits, in_time))
         .layer(from_fn_with_state(seats, seated))

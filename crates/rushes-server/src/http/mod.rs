@@ -29,6 +29,7 @@ mod range;
 mod router;
 mod search;
 mod serve;
+mod session;
 mod sheet;
 mod stats;
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) fn router(app: &App) -> Router {
         .route("/v1/openapi.json", get(async move || axum::Json(document)))
         .merge(health::routes())
         .with_state(app.clone())
-        .nest_service("/mcp", mcp::over_http(app.engine.clone(), app.limits.loopback_only))
+        .nest_service("/mcp", mcp::over_http(app.engine.session(), app.limits.loopback_only))
         .merge(dashboard::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)

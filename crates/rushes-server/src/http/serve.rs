@@ -1,5 +1,6 @@
 //! The loop that serves the router until it is told to stop.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rushes::{Error, ErrorKind, Result};
@@ -28,11 +29,13 @@ pub(crate) async fn serve(listener: TcpListener, app: App) -> Result<()> {
         stop.send_replace(true);
     });
     let told = until(stopped.clone());
-    let serving = axum::serve(listener, router(&app)).with_graceful_shutdown(told);
+    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(told);
     tokio::select! {
-        served = serving.into_future() => served.map_err(broken),
-        () = patience(stopped) => Ok(()),
+        served = serving.into_future() => served.map_err(broken)?,
+        () = patience(stopped) => {}
     }
+    app.engine.close().await
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

@@ -82,6 +82,7 @@ impl Rushes {
         video: &Video,
         query: &EntryQuery,
     ) -> Result<From<Page<Arc<Entry>>>> {
+        self.note_read(video, query);
         if let Some(page) = self.assembled(video, query).await? {
             return Ok(page);
         }

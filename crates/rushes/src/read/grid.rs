@@ -71,12 +71,12 @@ pub(super) fn slot(second: f64, length: f64) -> i64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
     use rushes_store::{BlobHash, Kind, VideoId};
 
-    pub(in crate::read) fn video(start: f64, duration: f64) -> Video {
+    pub(crate) fn video(start: f64, duration: f64) -> Video {
         Video {
             id: VideoId::parse("00112233aabbccdd").unwrap(),
             hash: BlobHash([0; 32]),

@@ -5,7 +5,7 @@ mod cursor;
 mod entries;
 mod fetch;
 mod freshness;
-mod grid;
+pub(crate) mod grid;
 mod key;
 mod library;
 mod messages;

@@ -7,8 +7,9 @@
 //! spans segments is in each of them and is given once. What comes out is exactly what the
 //! database would say.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rushes_cache::{Fetched, Key, LoadError, Loaded, Wanted};
 use rushes_store::{Cursor, Entry, EntryQuery, Kind, Page, Video, VideoId, Window};
@@ -49,6 +50,15 @@ struct Reader {
     found: Vec<Arc<Entry>>,
 }
 
+/// Why segments are read.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// Somebody waits for them.
+    Demand,
+    /// Somebody may ask for them; bytes that were loaded are added up.
+    Ahead(&'a AtomicU64),
+}
+
 /// One segment of a round.
 struct Piece {
     reader: usize,
@@ -67,7 +77,8 @@ impl Rushes {
         for _ in 0..ATTEMPTS {
             self.freshen().await?;
             let before = self.inner.freshness.applied();
-            let Some(page) = self.assemble(video, query).await? else { return Ok(None) };
+            let page = self.assemble(video, query, Purpose::Demand).await?;
+            let Some(page) = page else { return Ok(None) };
             // Segments from before and after a commit must not stand in one answer.
             if self.inner.freshness.applied() == before {
                 return Ok(Some(page));
@@ -76,10 +87,20 @@ impl Rushes {
         Ok(None)
     }
 
+    /// Brings the segments of a window that are missing into the cache, and tells how many bytes
+    /// they have.
+    pub(crate) async fn read_ahead(&self, video: &Video, query: &EntryQuery) -> Result<u64> {
+        self.freshen().await?;
+        let brought = AtomicU64::new(0);
+        self.assemble(video, query, Purpose::Ahead(&brought)).await?;
+        Ok(brought.into_inner())
+    }
+
     async fn assemble(
         &self,
         video: &Video,
         query: &EntryQuery,
+        purpose: Purpose<'_>,
     ) -> Result<Option<From<Page<Arc<Entry>>>>> {
         let known = self.known(&video.id).await?;
         let mut tier = known.tier;
@@ -98,7 +119,8 @@ impl Rushes {
             if looked > MOST {
                 return Ok(None);
             }
-            for (piece, segment) in round.iter().zip(self.segments(video, &readers, &round).await?)
+            for (piece, segment) in
+                round.iter().zip(self.segments(video, &readers, &round, purpose).await?)
             {
                 tier = tier.max(segment.tier);
                 let Some(reader) = readers.get_mut(piece.reader) else { continue };
@@ -117,16 +139,35 @@ impl Rushes {
         video: &Video,
         readers: &[Reader],
         round: &[Piece],
+        purpose: Purpose<'_>,
     ) -> Result<Vec<From<Arc<Segment>>>> {
         let mut found: Vec<Option<Fetched>> =
             round.iter().map(|piece| self.inner.cache.peek(&piece.key)).collect();
         let missing: Vec<&Piece> =
             round.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(p, _)| p).collect();
+        let prefetch = &self.inner.prefetch;
+        if let Purpose::Demand = purpose {
+            let hits = round.iter().zip(&found).filter(|(_, found)| found.is_some());
+            hits.for_each(|(piece, _)| prefetch.ledger.wanted(&piece.key));
+        }
         if !missing.is_empty() {
-            let mut loaded = self.load(video, readers, &missing).await?.into_iter();
+            let _demanding = matches!(purpose, Purpose::Demand).then(|| prefetch.demand.begin());
+            let loaded = self.load(video, readers, &missing).await?;
+            if let Purpose::Ahead(brought) = purpose {
+                self.note_brought(&missing, &loaded, brought);
+            }
+            let mut loaded = loaded.into_iter();
             found.iter_mut().filter(|found| found.is_none()).for_each(|gap| *gap = loaded.next());
         }
         found.into_iter().flatten().map(segment).collect()
+    }
+
+    fn note_brought(&self, missing: &[&Piece], loaded: &[Fetched], brought: &AtomicU64) {
+        for (piece, loaded) in missing.iter().zip(loaded) {
+            let bytes = loaded.value.as_ref().map_or(0, |value| value.bytes().len() as u64);
+            brought.fetch_add(bytes, Ordering::Relaxed);
+            self.inner.prefetch.ledger.brought(piece.key.clone(), bytes);
+        }
     }
 
     async fn load(
@@ -248,12 +289,12 @@ fn merged(readers: Vec<Reader>, limit: usize) -> Page<Arc<Entry>> {
     Page { items, next }
 }
 
-fn order(a: &Entry, b: &Entry) -> Ordering {
+fn order(a: &Entry, b: &Entry) -> cmp::Ordering {
     a.start.total_cmp(&b.start).then(a.id.cmp(&b.id))
 }
 
 fn is_after(entry: &Entry, place: Cursor) -> bool {
-    entry.start.total_cmp(&place.start).then(entry.id.cmp(&place.id)) == Ordering::Greater
+    entry.start.total_cmp(&place.start).then(entry.id.cmp(&place.id)) == cmp::Ordering::Greater
 }
 
 /// One query for neighbouring stretches of a kind.

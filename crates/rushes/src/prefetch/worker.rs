@@ -1,0 +1,80 @@
+//! Makes the reads that were ordered ahead, one after the other, when nobody waits for others.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rushes_store::EntryQuery;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::budget::Budget;
+use super::{Demand, Order, stored};
+use crate::config::Prefetching;
+use crate::engine::{Inner, Rushes};
+
+/// How long a read ahead waits for demand to end before it is given up.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Entries of one read ahead at most.
+const MOST: usize = 1000;
+/// How often what was learned is written down.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Works until the library is closed.
+pub(super) async fn work(library: Weak<Inner>, mut orders: mpsc::Receiver<Order>) {
+    let mut budget = Budget::new(Instant::now());
+    let mut saved = Instant::now();
+    while let Some(order) = orders.recv().await {
+        let Some(inner) = library.upgrade() else { return };
+        if saved.elapsed() >= SAVE_EVERY {
+            saved = Instant::now();
+            save(&inner).await;
+        }
+        let counters = &inner.prefetch.counters;
+        if !demand_ends(&inner.prefetch.demand).await {
+            counters.busy.fetch_add(1, Ordering::Relaxed);
+        } else if !budget.pay_query(Instant::now()) {
+            counters.over_budget.fetch_add(1, Ordering::Relaxed);
+        } else {
+            budget.pay_bytes(read(&inner, order).await);
+            counters.reads.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn demand_ends(demand: &Demand) -> bool {
+    let idle = demand.idle.notified();
+    demand.under_way.load(Ordering::Acquire) == 0 || timeout(PATIENCE, idle).await.is_ok()
+}
+
+/// Bytes that were brought. A failure is no one's: whoever really asks is told.
+async fn read(inner: &Arc<Inner>, order: Order) -> u64 {
+    let engine = Rushes { inner: Arc::clone(inner), session: 0 };
+    let query = EntryQuery {
+        video: order.video.id.clone(),
+        kinds: vec![order.kind],
+        window: order.window,
+        model: None,
+        limit: MOST,
+        after: None,
+    };
+    engine.read_ahead(&order.video, &query).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "a read ahead failed");
+        0
+    })
+}
+
+/// Writes down what was learned.
+pub(crate) async fn save(inner: &Arc<Inner>) {
+    if inner.prefetch.strategy != Prefetching::Learned || inner.read_only {
+        return;
+    }
+    let inner = Arc::clone(inner);
+    let saved = tokio::task::spawn_blocking(move || {
+        let bytes = inner.prefetch.mind.lock().map(|mind| stored::bytes(&mind.moves, &mind.kinds));
+        bytes.map_or(Ok(()), |bytes| stored::save(&inner.settings.library, &bytes))
+    });
+    if let Ok(Err(error)) = saved.await {
+        tracing::warn!(%error, "what was learned about moves could not be written down");
+    }
+}
