@@ -189,6 +189,7 @@ mod tests {
         };
         assert!((4_900..5_100).contains(&early(1_000 - 69)), "{}", early(931));
         assert!(early(999) > 9_800 && early(500) < 100, "{} {}", early(999), early(500));
-        assert_eq!(early(0), 0);
+        // The draw of zero reaches back without bound.
+        assert!(early(0) <= 1);
     }
 }
