@@ -1,6 +1,6 @@
 # The commands of this repository: demo, test, bench, soak. Each does its own set-up.
 SHELL := /bin/bash
-.PHONY: demo test bench setup fmt
+.PHONY: demo test bench soak setup fmt
 
 # Ingests the clips in demo/, asks a dozen questions, prints answers; STAY=1 keeps the server up.
 demo: setup
@@ -19,6 +19,11 @@ test: setup
 # Figures beside their peers: make bench ONLY=ingest JSON=1
 bench: setup
 	cargo run --release -q -p rushes-bench -- $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
+
+# A million operations and more while Redis is killed, stopped, emptied and cut off: nothing stale,
+# nothing failed.
+soak: setup
+	cargo test --workspace --test redis -- --ignored --exact fleet::run::soak --nocapture
 
 setup:
 	scripts/setup.sh

@@ -4,7 +4,8 @@ set -euo pipefail
 
 # command: Debian package that brings it
 needs=(cc:build-essential ffmpeg:ffmpeg ffprobe:ffmpeg cwebp:webp python3:python3
-       chromium:chromium chromedriver:chromium-driver redis-server:redis-server)
+       chromium:chromium chromedriver:chromium-driver redis-server:redis-server
+       redis-cli:redis-tools openssl:openssl)
 
 missing=()
 for need in "${needs[@]}"; do

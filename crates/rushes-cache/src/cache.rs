@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -152,6 +153,7 @@ impl CacheBuilder {
             clock: self.clock,
             invalidations: AtomicU64::new(0),
             deaf: AtomicU64::new(0),
+            id: RandomState::new().hash_one(0),
         });
         for tier in &shared.tiers {
             tier.tier().attend(Hearer::new(&shared, tier.origin()));
@@ -176,6 +178,8 @@ pub(crate) struct Shared {
     pub(crate) invalidations: AtomicU64,
     /// Milliseconds for which values are served while other processes are not heard; 0: they are.
     pub(crate) deaf: AtomicU64,
+    /// Tells this cache from those of other processes.
+    pub(crate) id: u64,
 }
 
 impl Cache {

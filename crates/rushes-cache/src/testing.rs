@@ -125,6 +125,11 @@ async fn serves_many_at_once(tier: &dyn Tier) -> Result<(), TierError> {
         let kept = (n % 3 != 1).then(|| entry(&format!("value {n}")));
         assert_eq!(found, kept, "the answer of key {n} among many");
     }
+    let keys: Vec<Key> = wanted.iter().skip(40).map(|wanted| wanted.key.clone()).collect();
+    tier.remove_many(&keys).await?;
+    for (n, (_, found)) in tier.look_many(&wanted).await?.into_iter().enumerate() {
+        assert_eq!(found.is_some(), n % 3 != 1 && n < 40, "key {n} after some were removed");
+    }
     let (stamp, found) = tier.look(&wanted[0].key, &wanted[0].scopes).await?;
     assert_eq!(found, Some(entry("value 0")), "one look finds it too");
     tier.put(&wanted[0].key, &entry("over it"), &stamp).await?;
@@ -250,6 +255,11 @@ impl Tier for FaultyTier {
     async fn remove(&self, key: &Key) -> Result<(), TierError> {
         let key = key.clone();
         self.faulty(move |tier| async move { tier.remove(&key).await }).await
+    }
+
+    async fn remove_many(&self, keys: &[Key]) -> Result<(), TierError> {
+        let keys = keys.to_vec();
+        self.faulty(move |tier| async move { tier.remove_many(&keys).await }).await
     }
 
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {

@@ -1,7 +1,15 @@
 //! What a write hands to its caller, so that a read anywhere can wait for it.
 
 use std::fmt;
+use std::future::Future;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::{Cache, Fetched, LoadError, Loaded, Origin};
+use crate::entry::Entry;
+use crate::key::{Key, Scope};
+use crate::value::Value;
 
 /// A place in the log of invalidations that several processes share. Later ones are greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +80,62 @@ impl FromStr for Token {
                 .map_err(|_| NotAToken);
         }
         text.parse().map(|position| Self(Known::Logged(position)))
+    }
+}
+
+impl Cache {
+    /// Stands for every invalidation that this cache has acknowledged so far.
+    pub fn token(&self) -> Token {
+        let Some(shared) = self.0.tiers.iter().find(|tier| tier.tier().is_shared()) else {
+            return Token(Known::Here);
+        };
+        if !shared.owes_nothing() {
+            return Token(Known::Owed(self.0.id));
+        }
+        Token(shared.tier().position().map_or(Known::Here, Known::Logged))
+    }
+
+    /// Whether this cache knows what the token stands for; waits `at_most` so long until it does.
+    pub async fn knows(&self, token: &Token, at_most: Duration) -> bool {
+        let position = match token.0 {
+            Known::Here => return true,
+            Known::Owed(cache) => return cache == self.0.id,
+            Known::Logged(position) => position,
+        };
+        let Some(shared) = self.0.tiers.iter().find(|tier| tier.tier().is_shared()) else {
+            return false;
+        };
+        tokio::time::timeout(at_most, shared.tier().reached(position)).await.is_ok()
+    }
+
+    /// [`Cache::get_or_load`] for whoever holds a token: waits `at_most` so long until this cache
+    /// knows what the token stands for, else asks the loader and keeps nothing.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`].
+    ///
+    /// # Panics
+    /// As [`Cache::get_or_load`].
+    pub async fn get_or_load_after<F, Fut>(
+        &self,
+        token: &Token,
+        at_most: Duration,
+        key: &Key,
+        scopes: &[Scope],
+        load: F,
+    ) -> Result<Fetched, LoadError>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
+    {
+        if self.knows(token, at_most).await {
+            return self.get_or_load(key, scopes, load).await;
+        }
+        let namespace = self.0.namespaces.of(key);
+        let fence = self.0.generations.fence(&namespace, scopes);
+        let entry = Entry::new(load().await?.bytes);
+        let value = Value::of(Arc::new(self.0.stored(key, entry, fence)));
+        Ok(Fetched { value, origin: Origin::Source, stale: false })
     }
 }
 

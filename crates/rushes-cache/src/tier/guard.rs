@@ -379,20 +379,23 @@ impl Drop for Attempt<'_> {
 }
 
 async fn hand_over(tier: &dyn Tier, debts: &[(u64, Owed)]) -> Result<(), TierError> {
-    let scopes = debts.iter().filter_map(|(_, owed)| match owed {
-        Owed::Scope(scope) => Some(scope.clone()),
-        Owed::Key(_) | Owed::Pattern(_) => None,
-    });
-    let scopes: Vec<Scope> = scopes.collect();
+    let (mut scopes, mut keys, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
+    for (_, owed) in debts {
+        match owed {
+            Owed::Scope(scope) => scopes.push(scope.clone()),
+            Owed::Key(key) => keys.push(key.clone()),
+            Owed::Pattern(pattern) => patterns.push(pattern),
+        }
+    }
+    // All at once: many debts are to be paid within the budget of one operation.
     if !scopes.is_empty() {
         tier.invalidate(&scopes).await?;
     }
-    for (_, owed) in debts {
-        match owed {
-            Owed::Key(key) => tier.remove(key).await?,
-            Owed::Pattern(pattern) => tier.invalidate_matching(pattern).await?,
-            Owed::Scope(_) => {}
-        }
+    if !keys.is_empty() {
+        tier.remove_many(&keys).await?;
+    }
+    for pattern in patterns {
+        tier.invalidate_matching(pattern).await?;
     }
     Ok(())
 }

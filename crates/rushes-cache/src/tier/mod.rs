@@ -62,6 +62,14 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// Drops a key, and what loads of it that are under way will bring.
     async fn remove(&self, key: &Key) -> Result<(), TierError>;
 
+    /// [`Tier::remove`] for many keys.
+    async fn remove_many(&self, keys: &[Key]) -> Result<(), TierError> {
+        for key in keys {
+            self.remove(key).await?;
+        }
+        Ok(())
+    }
+
     /// Drops all that carries one of the scopes, and what loads under way will bring.
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError>;
 

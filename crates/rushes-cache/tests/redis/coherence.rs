@@ -7,7 +7,7 @@ use rushes_cache::{Cache, Entry, Origin, Patience, Redis, RedisOptions, Tier};
 
 use crate::proxy::Proxy;
 use crate::server::Server;
-use crate::source::{Source, eventually, key, node, video, written};
+use crate::source::{Source, eventually, hears, key, node, video, written};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_loaded_by_one_is_found_by_the_other() {
@@ -84,6 +84,7 @@ async fn what_was_missed_behind_a_cut_wire_is_replayed() {
     let proxy = Proxy::to(server.port).await;
     let one = node(server.tier().await);
     let other = behind(&proxy, RedisOptions { deaf: None, ..RedisOptions::default() }).await;
+    hears(&other, &one).await;
     source.read(&other, "a").await;
     source.read(&other, "b").await;
     eventually("memory", async || source.read(&other, "a").await.1 == Origin::Memory).await;
@@ -103,6 +104,7 @@ async fn a_log_that_no_longer_reaches_back_makes_everything_suspect() {
     let short = || RedisOptions { deaf: None, log: 10, ..RedisOptions::default() };
     let one = node(server.tier_with(short()).await);
     let other = behind(&proxy, short()).await;
+    hears(&other, &one).await;
     for id in ["a", "b"] {
         source.read(&other, id).await;
         eventually("memory", async || source.read(&other, id).await.1 == Origin::Memory).await;

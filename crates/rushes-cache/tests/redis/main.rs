@@ -1,11 +1,17 @@
 //! The Redis tier against real servers, which the tests start themselves and treat badly.
 
-#![allow(clippy::unwrap_used)] // also in the helper functions of tests
+// Also in the helper functions of tests; the soak says what it does.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg(unix)]
 
+mod cluster;
 mod coherence;
 mod conform;
 mod faults;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod proxy;
 mod server;
 mod source;
+mod tls;
+mod token;

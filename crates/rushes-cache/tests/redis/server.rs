@@ -40,6 +40,24 @@ impl Server {
         server
     }
 
+    /// Starts a sentinel that watches a server under the name `main`.
+    pub(crate) fn start_sentinel(watched: &Self) -> Self {
+        let (folder, port) = (TempDir::new().unwrap(), free_port());
+        let file = folder.path().join("sentinel.conf");
+        let told = format!(
+            "sentinel monitor main 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\n",
+            watched.port
+        );
+        std::fs::write(&file, told).unwrap();
+        let flags = vec![file.display().to_string(), "--sentinel".to_owned()];
+        let child = spawn(&folder, port, &flags);
+        let server = Self { child, port, folder, flags };
+        server.await_ready();
+        server
+    }
+
     /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -129,10 +147,13 @@ pub(crate) fn wait_for<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
 }
 
 fn spawn(folder: &TempDir, port: u16, flags: &[String]) -> Child {
+    // A file of settings comes first.
+    let file = flags.first().filter(|flag| !flag.starts_with("--"));
     Command::new("redis-server")
+        .args(file)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
         .arg(folder.path())
-        .args(flags)
+        .args(&flags[usize::from(file.is_some())..])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

@@ -78,3 +78,10 @@ pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) -> Dur
 pub(crate) async fn written(cache: &Cache, puts: u64) {
     eventually("a put", async || cache.stats().tiers[0].1.puts >= puts).await;
 }
+
+/// Waits until a cache hears what another one invalidates. Until then it drops what it has.
+pub(crate) async fn hears(other: &Cache, one: &Cache) {
+    one.invalidate(&[Scope::new("unrelated")]).await;
+    let token = one.token();
+    eventually("hearing", async || other.knows(&token, Duration::from_millis(20)).await).await;
+}

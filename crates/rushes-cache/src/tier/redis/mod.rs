@@ -420,7 +420,12 @@ impl Tier for Redis {
     }
 
     async fn remove(&self, key: &Key) -> Result<(), TierError> {
-        self.0.raise(vec![key_scope_id(key)], vec![Gone::Key(key.clone())]).await
+        self.remove_many(std::slice::from_ref(key)).await
+    }
+
+    async fn remove_many(&self, keys: &[Key]) -> Result<(), TierError> {
+        let gone = keys.iter().cloned().map(Gone::Key).collect();
+        self.0.raise(keys.iter().map(key_scope_id).collect(), gone).await
     }
 
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
