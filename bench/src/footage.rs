@@ -76,11 +76,16 @@ fn encode(source: &Path, seconds: u32, rate: &str, crf: &str, clip: &Path) -> Re
 
 /// A real clip from the folder of test data, else one of those that the repository ships.
 fn first_of(names: &[&str], shipped: &str) -> Result<PathBuf> {
-    let data = std::env::var_os("RUSHES_TEST_DATA")
-        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let data = data();
     let real = names.iter().map(|name| data.join("videos").join(name));
     let clip = real.chain([root().join("demo").join(shipped)]).find(|path| path.is_file());
     clip.with_context(|| format!("neither {names:?} in {} nor demo/{shipped}", data.display()))
+}
+
+/// The folder of test data.
+pub(crate) fn data() -> PathBuf {
+    std::env::var_os("RUSHES_TEST_DATA")
+        .map_or_else(|| root().join("../shared/data"), PathBuf::from)
 }
 
 /// The repository's folder.

@@ -14,6 +14,7 @@ mod import;
 mod ingest;
 mod library;
 mod open;
+mod prefetch;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ use figure::Report;
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Only this group (ingest, codec, cache), or only one figure (ingest.memory)
+    /// Only this group (ingest, codec, cache, prefetch), or only one figure (ingest.memory)
     #[arg(long, value_name = "GROUP")]
     only: Option<String>,
     /// One JSON object a line
@@ -44,6 +45,17 @@ const FIGURES: &[Measure] = &[
     ("ingest", &["import.rows"], import::rows),
     ("ingest", &["open.million"], open::million),
     ("codec", &["codec.webp", "codec.webp_bytes", "codec.hash"], codec::frames),
+    (
+        "prefetch",
+        &[
+            "prefetch.segments",
+            "prefetch.coverage",
+            "prefetch.precision",
+            "prefetch.waste",
+            "prefetch.table",
+        ],
+        prefetch::agents,
+    ),
     ("cache", &["cache.l1_hit"], cache::l1_hit),
 ];
 

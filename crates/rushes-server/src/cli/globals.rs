@@ -32,8 +32,14 @@ pub(crate) struct Globals {
 impl Globals {
     /// The settings: these flags over the environment, over the file, over the defaults.
     pub(crate) fn settings(&self) -> Result<Settings> {
+        self.settings_with(&[])
+    }
+
+    /// The same, with these over all.
+    pub(crate) fn settings_with(&self, over: &[(&str, String)]) -> Result<Settings> {
         let library = self.library.iter().map(|path| (LIBRARY, path.display().to_string()));
-        let flags: Vec<_> = library.chain(self.others.0.iter().cloned()).collect();
+        let given = self.others.0.iter().cloned();
+        let flags: Vec<_> = library.chain(given).chain(over.iter().cloned()).collect();
         Settings::load(self.config.as_deref(), &flags)
     }
 

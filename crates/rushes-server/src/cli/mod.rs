@@ -19,6 +19,7 @@ mod mcp;
 mod memory;
 mod output;
 mod picture;
+mod replay;
 mod rm;
 mod search;
 mod serve;
@@ -66,6 +67,7 @@ enum Command {
     Memory(memory::Memory),
     Rm(rm::Rm),
     Stats(stats::Stats),
+    Replay(replay::Replay),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
     Doctor(doctor::Doctor),
@@ -116,6 +118,7 @@ impl Command {
             Self::Memory(command) => command.run(globals, out).await,
             Self::Rm(command) => command.run(globals, out).await,
             Self::Stats(command) => command.run(globals, out).await,
+            Self::Replay(command) => command.run(globals, out).await,
             Self::Doctor(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),

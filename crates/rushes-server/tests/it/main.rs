@@ -9,5 +9,6 @@ mod mcp;
 mod media;
 mod openapi;
 mod refusals;
+mod replay;
 mod server;
 mod upkeep;

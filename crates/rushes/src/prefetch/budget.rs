@@ -1,34 +1,30 @@
-//! What prefetching may cost: so many queries and so many bytes a second, saved up for a moment.
+//! What prefetching may cost, as a share of what is asked for: so many queries and so many bytes
+//! for each read that somebody made. Whatever the pattern, and however bad the guesses, the source
+//! never does more than that on top.
 
-use std::time::{Duration, Instant};
+/// Queries ahead for each read on demand, and bytes of segments.
+const QUERIES: f64 = 2.0;
+const BYTES: f64 = 128e3;
+/// What is not used is saved up, for at most so many reads.
+const SAVED: f64 = 100.0;
 
-/// Reads ahead a second, and bytes of segments.
-const QUERIES: f64 = 200.0;
-const BYTES: f64 = 16e6;
-/// What is not used is saved up for at most so long.
-const SAVED: Duration = Duration::from_secs(2);
-
-/// A bucket that fills with time.
-#[derive(Debug)]
+/// An account that reads on demand pay into.
+#[derive(Debug, Default)]
 pub(super) struct Budget {
     queries: f64,
     bytes: f64,
-    filled: Instant,
+    /// Reads that have paid in so far.
+    paid_in: u64,
 }
 
 impl Budget {
-    pub(super) fn new(now: Instant) -> Self {
-        let saved = SAVED.as_secs_f64();
-        Self { queries: QUERIES * saved, bytes: BYTES * saved, filled: now }
-    }
-
-    /// Pays for one query, if there is enough for it and for what it may bring.
-    pub(super) fn pay_query(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.filled).min(SAVED).as_secs_f64();
-        let saved = SAVED.as_secs_f64();
-        self.filled = now;
-        self.queries = (self.queries + passed * QUERIES).min(QUERIES * saved);
-        self.bytes = (self.bytes + passed * BYTES).min(BYTES * saved);
+    /// Pays for one query, if there is enough for it and for what it may bring. `reads` is how
+    /// many were made on demand so far.
+    pub(super) fn pay_query(&mut self, reads: u64) -> bool {
+        let new = reads.saturating_sub(self.paid_in) as f64;
+        self.paid_in = self.paid_in.max(reads);
+        self.queries = (self.queries + new * QUERIES).min(QUERIES * SAVED);
+        self.bytes = (self.bytes + new * BYTES).min(BYTES * SAVED);
         let enough = self.queries >= 1.0 && self.bytes > 0.0;
         self.queries -= f64::from(u8::from(enough));
         enough
@@ -45,20 +41,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_and_bytes_are_bounded_and_come_back_with_time() {
-        let start = Instant::now();
-        let mut budget = Budget::new(start);
-        let paid = (0..10_000).filter(|_| budget.pay_query(start)).count();
-        assert_eq!(paid, (QUERIES * SAVED.as_secs_f64()) as usize);
-        let later = start + Duration::from_secs(1);
-        assert!(budget.pay_query(later));
-        budget.pay_bytes(10 * BYTES as u64);
-        assert!(!budget.pay_query(later + Duration::from_secs(1)), "in debt");
-        let mut after = later + Duration::from_secs(1);
-        let waits = std::iter::repeat_with(|| {
-            after += Duration::from_secs(1);
-            budget.pay_query(after)
-        });
-        assert!(waits.take(10).any(|paid| paid));
+    fn queries_are_bounded_by_reads_and_saved_up_for_a_while() {
+        let mut budget = Budget::default();
+        assert!(!budget.pay_query(0));
+        let paid =
+            |budget: &mut Budget, reads| (0..10_000).filter(|_| budget.pay_query(reads)).count();
+        assert_eq!(paid(&mut budget, 10), 20);
+        assert_eq!(paid(&mut budget, 10), 0);
+        assert_eq!(paid(&mut budget, 100_000), 200);
+    }
+
+    #[test]
+    fn a_debt_of_bytes_is_paid_off_by_reads() {
+        let mut budget = Budget::default();
+        assert!(budget.pay_query(10));
+        budget.pay_bytes(BYTES as u64 * 20);
+        assert!(!budget.pay_query(15));
+        assert!(budget.pay_query(25));
     }
 }

@@ -19,6 +19,7 @@ mod worker;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rushes_store::{EntryQuery, Kind, Video, VideoId, Window};
 use serde_json::{Value, json};
@@ -190,6 +191,13 @@ impl Prefetch {
         }
     }
 
+    /// Whether all that was ordered was read or dropped.
+    fn is_settled(&self) -> bool {
+        let Counters { ordered, busy, over_budget, reads, .. } = &self.counters;
+        let done = [busy, over_budget, reads].map(|counter| counter.load(Ordering::Acquire));
+        done.iter().sum::<u64>() >= ordered.load(Ordering::Acquire)
+    }
+
     /// Figures, for `stats`.
     pub(crate) fn stats(&self) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -252,6 +260,14 @@ fn shown(video: &Video, window: Window) -> (f64, f64) {
 }
 
 impl Rushes {
+    /// Waits until all that was ordered ahead is read or given up: for replays, where nobody
+    /// thinks between two reads.
+    pub async fn read_ahead_done(&self) {
+        while !self.inner.prefetch.is_settled() {
+            tokio::time::sleep(Duration::from_micros(50)).await;
+        }
+    }
+
     /// Takes note of a read by this handle's session, or by that of the task.
     pub(crate) fn note_read(&self, video: &Video, query: &EntryQuery) {
         let session = session::of_task().unwrap_or(self.session);

@@ -1,7 +1,5 @@
 //! Reads that come from memory though nobody made them before.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,18 +40,9 @@ async fn read(engine: &Rushes, kind: &str, from: f64, to: f64) -> Tier {
     engine.entries(&request).await.unwrap().served.tier
 }
 
-/// Waits until all that was ordered was read or dropped.
 async fn settled(engine: &Rushes) -> Value {
-    loop {
-        let stats = engine.inner.prefetch.stats();
-        let dropped = &stats["dropped"];
-        let done = [&stats["read"], &dropped["demand"], &dropped["budget"]];
-        if done.iter().filter_map(|n| n.as_u64()).sum::<u64>() >= stats["ordered"].as_u64().unwrap()
-        {
-            return stats;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    engine.read_ahead_done().await;
+    engine.inner.prefetch.stats()
 }
 
 /// An agent that strides through the transcript, one minute of every two.

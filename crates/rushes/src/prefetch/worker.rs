@@ -22,7 +22,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Works until the library is closed.
 pub(super) async fn work(library: Weak<Inner>, mut orders: mpsc::Receiver<Order>) {
-    let mut budget = Budget::new(Instant::now());
+    let mut budget = Budget::default();
     let mut saved = Instant::now();
     while let Some(order) = orders.recv().await {
         let Some(inner) = library.upgrade() else { return };
@@ -33,7 +33,7 @@ pub(super) async fn work(library: Weak<Inner>, mut orders: mpsc::Receiver<Order>
         let counters = &inner.prefetch.counters;
         if !demand_ends(&inner.prefetch.demand).await {
             counters.busy.fetch_add(1, Ordering::Relaxed);
-        } else if !budget.pay_query(Instant::now()) {
+        } else if !budget.pay_query(counters.noted.load(Ordering::Relaxed)) {
             counters.over_budget.fetch_add(1, Ordering::Relaxed);
         } else {
             budget.pay_bytes(read(&inner, order).await);
