@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .PHONY: demo test bench soak setup fmt
 
 # Ingests the clips in demo/, asks a dozen questions, prints answers; STAY=1 keeps the server up.
-demo: setup
+demo:
+	scripts/setup.sh demo
 	cargo build --release -p rushes-server
 	./target/release/rushes demo $(if $(STAY),--stay)
 

@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# Makes a bare machine able to build, run and test Rushes. Does nothing when all is there.
+# Makes a bare machine able to build and run Rushes (`setup.sh demo`), and to test and measure it
+# (without an argument). Does nothing when all is there.
 set -euo pipefail
 
 # command: Debian package that brings it
-needs=(cc:build-essential ffmpeg:ffmpeg ffprobe:ffmpeg cwebp:webp python3:python3
-       chromium:chromium chromedriver:chromium-driver redis-server:redis-server
-       redis-cli:redis-tools openssl:openssl)
+needs=(cc:build-essential ffmpeg:ffmpeg ffprobe:ffmpeg)
+if [ "${1:-}" != demo ]; then
+    needs+=(cwebp:webp python3:python3 chromium:chromium chromedriver:chromium-driver
+            redis-server:redis-server redis-cli:redis-tools openssl:openssl)
+fi
 
 missing=()
 for need in "${needs[@]}"; do
     command -v "${need%%:*}" >/dev/null 2>&1 || missing+=("${need##*:}")
 done
-python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+if [ "${1:-}" != demo ]; then
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+fi
 
 if ! command -v cargo >/dev/null 2>&1; then
     echo "setup: Rust 1.95 or later is needed: see https://rustup.rs" >&2
