@@ -84,10 +84,7 @@ impl Library {
         file: PathBuf,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options: ImportOptions = from_python(options)?;
-        if options.origin.is_empty() {
-            options.origin = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        }
+        let options: ImportOptions = from_python(options)?;
         let done = self.wait(py, self.rushes.import_file(video, &file, options))?;
         to_python(py, &done)
     }

@@ -13,9 +13,9 @@ use rust_embed::RustEmbed;
 struct Files;
 
 /// The page may load what this server sends and nothing else, and may not be framed.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
 
 /// A route for each file of the page; the index is at `/` too.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {

@@ -131,10 +131,19 @@ pub(crate) struct ClipFacts {
     pub(crate) from: f64,
     /// The true end, seconds.
     pub(crate) to: f64,
+    /// Its length, seconds.
+    pub(crate) duration: f64,
+    /// Pixels.
+    pub(crate) width: u32,
+    /// Pixels.
+    pub(crate) height: u32,
     /// The file's media type.
     pub(crate) media_type: String,
-    /// Bytes of the file.
+    /// Bytes of the file; 0 on a dry run.
     pub(crate) bytes: usize,
+    /// What it costs a model that sees it as pictures, one for each second begun, by family.
+    #[schema(value_type = std::collections::BTreeMap<String, u64>)]
+    pub(crate) tokens: ImageTokens,
     /// Who answered.
     pub(crate) served: Served,
 }
@@ -145,8 +154,12 @@ impl From<&Clip> for ClipFacts {
             video: clip.video.clone(),
             from: clip.from,
             to: clip.to,
+            duration: clip.to - clip.from,
+            width: clip.width,
+            height: clip.height,
             media_type: clip.media_type.to_owned(),
             bytes: clip.file.len(),
+            tokens: clip.tokens.clone(),
             served: clip.served,
         }
     }

@@ -51,7 +51,7 @@ pub(crate) fn seconds(time: Option<Seconds>) -> Option<f64> {
     time.map(|time| time.0)
 }
 
-/// A length of time in seconds: `500ms`, `1s`, `2m` or plain seconds, `2.5`.
+/// A length of time in seconds: `500ms`, `1s`, `2m`, `1h` or plain seconds, `2.5`.
 pub(crate) fn step(text: &str) -> std::result::Result<f64, String> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
@@ -61,11 +61,12 @@ pub(crate) fn step(text: &str) -> std::result::Result<f64, String> {
         "ms" => 0.001,
         "s" => 1.0,
         "m" | "min" => 60.0,
+        "h" => 3600.0,
         _ => f64::NAN,
     };
     match number.trim().parse::<f64>() {
         Ok(number) if scale.is_finite() => Ok(number * scale),
-        _ => Err(format!("{text:?} is not a length of time: write 500ms, 1s, 2m or seconds")),
+        _ => Err(format!("{text:?} is not a length of time: write 500ms, 1s, 2m, 1h or seconds")),
     }
 }
 
@@ -195,7 +196,8 @@ mod tests {
         assert_eq!(step("1s"), Ok(1.0));
         assert_eq!(step("2.5"), Ok(2.5));
         assert_eq!(step("2m"), Ok(120.0));
-        assert!(step("1h").is_err() && step("ms").is_err() && step("").is_err());
+        assert_eq!(step("1h"), Ok(3600.0));
+        assert!(step("1d").is_err() && step("ms").is_err() && step("").is_err());
     }
 
     #[test]

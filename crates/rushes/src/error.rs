@@ -1,5 +1,7 @@
 //! One error, with a small kind chosen by what the caller does next.
 
+use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A result of the engine.
@@ -41,10 +43,47 @@ pub struct Error {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
+/// Bytes of a message, about, and digits of a number in it. What a caller sent is told again in
+/// messages, and may be of any size.
+const LONGEST: usize = 1000;
+const DIGITS: usize = 40;
+
+/// A message of bounded length: of very long numbers and texts the middle is left out.
+pub fn bounded(message: &str) -> Cow<'_, str> {
+    let shortened = without_long_numbers(message);
+    if shortened.len() <= LONGEST {
+        return shortened;
+    }
+    let head = shortened.floor_char_boundary(LONGEST / 2);
+    let tail = shortened.ceil_char_boundary(shortened.len() - LONGEST / 2);
+    Cow::Owned(format!("{}…{}", &shortened[..head], &shortened[tail..]))
+}
+
+fn without_long_numbers(message: &str) -> Cow<'_, str> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut short = String::new();
+    let mut rest = message;
+    while let Some(at) = rest.find(is_digit) {
+        let (before, number) = rest.split_at(at);
+        let (number, after) =
+            number.split_at(number.find(|c| !is_digit(c)).unwrap_or(number.len()));
+        short.push_str(before);
+        match number.len() > DIGITS {
+            true => short.push_str(&format!("{}…", &number[..DIGITS / 2])),
+            false => short.push_str(number),
+        }
+        rest = after;
+    }
+    if short.len() + rest.len() == message.len() {
+        return Cow::Borrowed(message);
+    }
+    Cow::Owned(short + rest)
+}
+
 impl Error {
-    /// A failure of this kind.
+    /// A failure of this kind. Very long messages are cut in the middle.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: bounded(&message.into()).into_owned(), source: None }
     }
 
     /// The caller's argument is wrong.
@@ -63,7 +102,7 @@ impl Error {
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self { kind, message: message.into(), source: Some(Arc::new(source)) }
+        Self { source: Some(Arc::new(source)), ..Self::new(kind, message) }
     }
 
     /// The same failure, saying first what it is about, unless it says so already.
@@ -72,6 +111,17 @@ impl Error {
             self.message = format!("{name}: {}", self.message);
         }
         self
+    }
+
+    /// The same failure, told of a file by the name that it goes by instead of its own.
+    pub(crate) fn about_file(mut self, file: &Path, name: &str) -> Self {
+        let own = file.file_name().unwrap_or_default().to_string_lossy();
+        if own != name
+            && let Some(rest) = self.message.strip_prefix(&format!("{own}: "))
+        {
+            self.message = rest.to_owned();
+        }
+        self.about(name)
     }
 
     /// What the caller can do about it.
@@ -117,5 +167,33 @@ impl From<rushes_codec::Error> for Error {
             _ => Kind::Corrupt,
         };
         Self::caused(kind, error.to_string(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_keeps_its_beginning_and_its_end_however_long_it_is() {
+        for short in ["", "no video is called \"a\"", "41.2 and 8000000000"] {
+            assert!(matches!(bounded(short), Cow::Borrowed(same) if same == short));
+        }
+        let number = format!("end {} is too late", "9".repeat(300));
+        assert_eq!(bounded(&number), format!("end {}… is too late", "9".repeat(20)));
+        let long = format!("{:?} cannot name a video: choose another", "ü".repeat(5000));
+        let told = Error::invalid(long).to_string();
+        assert!(told.len() < 1100 && told.starts_with("\"üü"), "{told}");
+        assert!(told.ends_with("cannot name a video: choose another"), "{told}");
+    }
+
+    #[test]
+    fn a_file_is_told_by_the_name_that_it_goes_by() {
+        let error = |message: &str| Error::new(Kind::Unsupported, message);
+        let (file, name) = (Path::new("/x/.tmpAbC"), "talk.mp4");
+        let told = |message: &str| error(message).about_file(file, name).to_string();
+        assert_eq!(told(".tmpAbC: not a video"), "talk.mp4: not a video");
+        assert_eq!(told("talk.mp4: not a video"), "talk.mp4: not a video");
+        assert_eq!(told("no room is left"), "talk.mp4: no room is left");
     }
 }

@@ -44,7 +44,7 @@ mod repair;
 mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};
-pub use error::{Error, Kind as ErrorKind, Result};
+pub use error::{Error, Kind as ErrorKind, Result, bounded};
 pub use ffmpeg::{Tool, tools};
 pub use incoming::Spooled;
 pub use prefetch::in_session;

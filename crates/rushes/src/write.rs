@@ -1,5 +1,6 @@
 //! The only door for writes: commit to the store, then drop from the cache what the commit touched.
 
+use std::fs::File;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
 use crate::import::{self, ImportOptions, Imported, Target};
+use crate::incoming::Spooled;
 
 /// What [`Rushes::remove`] did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +48,8 @@ impl Rushes {
     }
 
     /// Imports what a model produced from a file or, for label files one a frame, a folder.
-    /// Importing the same again changes nothing.
+    /// Importing the same again changes nothing; a changed file of the same name takes the place of
+    /// what it gave before, unless the options say `add`.
     ///
     /// Fails when nothing in it could be read, when `strict` and a record is bad (then nothing is
     /// written), or while the video is being written by somebody else.
@@ -60,6 +63,20 @@ impl Rushes {
         let source = blocking(move || import::Source::at(&path)).await?;
         let video = self.resolve(video).await?.value;
         self.import_from(&video, source, options).await
+    }
+
+    /// Imports what a model produced from a stream that was written to a file of the library.
+    pub async fn import_spooled(
+        &self,
+        video: &str,
+        spooled: &Spooled,
+        options: ImportOptions,
+    ) -> Result<Imported> {
+        let file = File::open(spooled.path()).map_err(|error| {
+            Error::caused(Kind::Internal, format!("what was sent cannot be read: {error}"), error)
+        })?;
+        let video = self.resolve(video).await?.value;
+        self.import_from(&video, import::Source::Spooled(file), options).await
     }
 
     /// Imports what a model produced from bytes at hand.

@@ -8,7 +8,7 @@ use rushes::answer::{ClipFormat, ClipRequest};
 
 use super::globals::Globals;
 use super::output::Output;
-use crate::facts::ClipFacts;
+use crate::facts::{ClipFacts, cost};
 use crate::words::{self, Bytes, Seconds, clock};
 
 /// Cut a window out as a playable file
@@ -28,6 +28,9 @@ pub(crate) struct ClipOf {
     /// Copy the streams from the keyframe before --from instead of encoding again
     #[arg(long)]
     fast: bool,
+    /// State times, size and token costs, cut nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Write here; a pipe when not given
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -35,7 +38,9 @@ pub(crate) struct ClipOf {
 
 impl ClipOf {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
-        out.check_room(self.output.as_deref())?;
+        if !self.dry_run {
+            out.check_room(self.output.as_deref())?;
+        }
         let request = ClipRequest {
             video: self.video,
             from: self.from.0,
@@ -45,17 +50,25 @@ impl ClipOf {
                 .or_else(|| words::by_ending(self.output.as_deref()))
                 .unwrap_or_default(),
             fast: self.fast,
+            dry_run: self.dry_run,
         };
         let clip = globals.open().await?.clip(&request).await?;
-        out.file(&clip.file, self.output.as_deref())?;
-        match self.output {
-            Some(_) => out.answer(&ClipFacts::from(&clip), human),
-            None => Ok(()),
+        if !self.dry_run {
+            out.file(&clip.file, self.output.as_deref())?;
+        }
+        match self.dry_run || self.output.is_some() {
+            true => out.answer(&ClipFacts::from(&clip), human),
+            false => Ok(()),
         }
     }
 }
 
 fn human(clip: &ClipFacts) -> String {
-    let (from, to) = (clock(clip.from), clock(clip.to));
-    format!("{from} to {to} {} {}", clip.media_type, Bytes(clip.bytes as u64))
+    let ClipFacts { from, to, duration, width, height, media_type, .. } = clip;
+    let mut line = format!("{} to {} {media_type} {width}x{height}", clock(*from), clock(*to));
+    match clip.bytes {
+        0 => line += &format!(", {duration:.3} s"),
+        bytes => line += &format!(", {duration:.3} s, {}", Bytes(bytes as u64)),
+    }
+    format!("{line} · {} (as pictures, one a second)", cost(&clip.tokens))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use rushes::{Error, ErrorKind};
+use rushes::{Error, ErrorKind, bounded};
 
 use super::output::{Output, printable};
 use crate::fate;
@@ -37,6 +37,26 @@ pub(crate) fn report(error: &Error, out: &Output) -> ExitCode {
     // Nobody is left to tell when standard error is closed too.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(fate.exit)
+}
+
+/// Ends after words that were no command: help and versions are answers, all else is refused like
+/// any wrong argument.
+pub(crate) fn of_words(answer: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+    let text = answer.to_string();
+    let told = bounded(&text);
+    let as_json = std::env::args_os().any(|word| word == "--json");
+    // Nobody is left to tell when the output is closed.
+    let _ = match (answer.use_stderr(), as_json) {
+        (true, true) => {
+            let why = told.trim_start_matches("error: ").trim_end();
+            let told = serde_json::json!({ "kind": "invalid", "message": why });
+            writeln!(std::io::stderr(), "{}", serde_json::json!({ "error": told }))
+        }
+        (true, false) if told.len() < text.len() => writeln!(std::io::stderr(), "{told}"),
+        _ => answer.print(),
+    };
+    code
 }
 
 /// The code of a batch: that of its failures when they are alike, else the one for unreadable.

@@ -62,13 +62,25 @@ fn others() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| setting.key != LIBRARY)
 }
 
+/// The settings as `rushes --help` lists them.
+pub(crate) fn listed() -> String {
+    let listed = others().map(|setting| {
+        let flag = setting.key.replace('_', "-");
+        let meaning = setting.meaning;
+        format!("      --{flag} <VALUE>\n          {meaning} [default: {}]\n", setting.default)
+    });
+    format!(
+        "Settings, for every command (docs/configuration.md; also in the environment or a file):\n{}",
+        listed.collect::<String>()
+    )
+}
+
 impl Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
         others().fold(command, |command, setting| {
             let flag = Arg::new(setting.key).long(setting.key.replace('_', "-")).global(true);
-            let help = format!("{} [default: {}]", setting.meaning, setting.default);
-            let flag = flag.value_name("VALUE").help(help).help_heading("Settings");
-            command.arg(flag.hide_short_help(true))
+            // Every command takes them; `rushes --help` lists them once.
+            command.arg(flag.value_name("VALUE").hide(true))
         })
     }
 

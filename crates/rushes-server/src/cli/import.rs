@@ -1,5 +1,6 @@
 //! `rushes import`: what models produced joins a video.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,7 +17,9 @@ use crate::words;
 /// Import captions, transcripts, detections and other entries that models produced
 ///
 /// Reads JSON and JSONL of our own, SRT, WebVTT, Whisper and WhisperX, COCO results, YOLO labels
-/// (a folder) and MOT challenge files. Importing the same again changes nothing.
+/// (a folder), MOT challenge and VATIC files. Importing the same again changes nothing; a changed
+/// file of the same name takes the place of what it gave before. What other files, tools or models
+/// gave stands beside it, unless --replace is given.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The video
@@ -39,13 +42,16 @@ pub(crate) struct Import {
     #[command(flatten)]
     maker: Maker,
     /// The format, when looking at the file is not enough: json, jsonl, srt, webvtt, whisper,
-    /// coco, yolo or mot
+    /// coco, yolo or mot (VATIC rows too)
     #[arg(long, value_parser = words::choice::<Format>)]
     format: Option<Format>,
     /// Write nothing if any record is bad; otherwise bad ones are passed over and counted
     #[arg(long)]
     strict: bool,
-    /// Remove entries of the same kind that other recipes made
+    /// Keep what an earlier import of the same file gave, too
+    #[arg(long, conflicts_with = "replace")]
+    add: bool,
+    /// Remove all other entries of the same kind, whatever file, tool or model gave them
     #[arg(long)]
     replace: bool,
     /// Times count from the start of the audio stream: add its start
@@ -102,12 +108,21 @@ impl Import {
                 "nothing to import: give --captions, --transcript, --objects, --kind or --entries",
             ));
         }
+        if self.replace && !self.entries.is_empty() && files.len() > 1 {
+            return Err(Error::invalid(
+                "--replace with --entries is for one file at a time: its records may replace what \
+                 the other files give",
+            ));
+        }
         let options = self.options()?;
         let engine = globals.open().await?;
-        let mut done = Vec::new();
+        let mut done: Vec<FromFile> = Vec::new();
+        let mut replaced = BTreeSet::new();
         for (kind, path) in files {
             let file = path.display().to_string();
-            let options = ImportOptions { kind, origin: origin(path), ..options.clone() };
+            // The second file of a kind stands beside the first.
+            let replace = self.replace && replaced.insert(kind.clone());
+            let options = ImportOptions { kind, replace, ..options.clone() };
             let imported = engine.import_file(&self.video, path, options).await?;
             done.push(FromFile { file, imported });
         }
@@ -140,7 +155,7 @@ impl Import {
             model: self.maker.model.clone().unwrap_or_default(),
             params: self.maker.params.clone().unwrap_or_default(),
             strict: self.strict,
-            replace: self.replace,
+            add: self.add,
             audio_time: self.audio_time,
             fps: self.fps,
             first_frame: self.first_frame,
@@ -149,10 +164,6 @@ impl Import {
             ..ImportOptions::default()
         })
     }
-}
-
-fn origin(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 fn schema(path: &Path) -> Result<Value> {
@@ -169,7 +180,7 @@ fn human(done: &FromFile) -> String {
     let mut text = format!("{file}: {added}");
     for (count, what) in [
         (imported.unchanged, "there already"),
-        (imported.removed, "of other recipes removed"),
+        (imported.removed, "older removed"),
         (imported.rejected, "passed over"),
     ] {
         if count > 0 {
@@ -177,7 +188,7 @@ fn human(done: &FromFile) -> String {
         }
     }
     for rejected in &imported.rejections {
-        text += &format!("\n  record {}: {}", rejected.line, rejected.why);
+        text += &format!("\n  {rejected}");
     }
     text + "\n"
 }

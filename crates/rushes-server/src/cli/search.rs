@@ -62,8 +62,10 @@ fn human(results: &SearchResults) -> String {
         ]);
     }
     let mut text = table.text();
-    if table.is_empty() {
-        text += "nothing found\n";
+    if table.is_empty() && results.never_computed.is_empty() {
+        text += "none found\n";
+    } else if table.is_empty() {
+        text += "nothing found:\n";
     }
     for kind in &results.never_computed {
         text += &format!("{kind}: never computed for any of these videos\n");

@@ -94,11 +94,18 @@ fn known_text(known: &Known) -> String {
     text + "\n" + &table.text()
 }
 
+/// Tool, version and model, and the file that it came from.
 fn maker(recipe: &rushes::store::Recipe) -> String {
     let parts = [&recipe.tool, &recipe.version, &recipe.model];
     let parts: Vec<&str> =
         parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "unknown".to_owned() } else { parts.join(" ") }
+    let made = parts.join(" ");
+    match (made.as_str(), recipe.params["source"].as_str()) {
+        ("", None) => "unknown".to_owned(),
+        ("", Some(source)) => source.to_owned(),
+        (_, None) => made,
+        (_, Some(source)) => format!("{made} ({source})"),
+    }
 }
 
 fn entries_text(entries: &Entries) -> String {

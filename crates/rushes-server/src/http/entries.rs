@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use rushes::Error;
 use rushes::import::{Format, ImportOptions, Imported};
 use rushes::read::{Entries, EntriesRequest};
@@ -73,7 +73,8 @@ async fn entries(
 struct Import {
     /// The kind; needed where the records do not say it themselves.
     kind: Option<String>,
-    /// The format; found by looking at the body when not given.
+    /// The format; when not given, as the content type says (`application/x-ndjson`, `text/vtt`,
+    /// `application/x-subrip`), else found by looking at the body.
     #[param(inline)]
     format: Option<Format>,
     /// The tool that made the entries.
@@ -87,12 +88,16 @@ struct Import {
     model: String,
     /// Its parameters, as JSON.
     params: Option<String>,
-    /// The body's name, for error messages.
+    /// The body's name, as that of a file: kept with the entries. Another body of the same name and
+    /// maker takes the place of what that gave before; one without a name adds.
     name: Option<String>,
     /// Write nothing if any record is bad.
     #[serde(default)]
     strict: bool,
-    /// Remove entries of the same kind that other recipes made.
+    /// Keep what an earlier body of this name gave, too.
+    #[serde(default)]
+    add: bool,
+    /// Remove all other entries of the same kinds, whoever made them.
     #[serde(default)]
     replace: bool,
     /// Times count from the start of the audio stream: add its start.
@@ -107,12 +112,17 @@ struct Import {
 }
 
 impl Import {
-    fn options(self) -> Result<ImportOptions, Error> {
+    fn options(self, headers: &HeaderMap) -> Result<ImportOptions, Error> {
         let params = self.params.as_deref().map(serde_json::from_str).transpose();
         Ok(ImportOptions {
             kind: self.kind,
-            format: self.format,
-            origin: self.name.unwrap_or_else(|| "body".to_owned()),
+            format: self.format.or_else(|| format_of(media_type(headers))),
+            origin: match (&self.name, media_type(headers)) {
+                (Some(name), _) => name.clone(),
+                (None, "application/json") => "body.json".to_owned(),
+                (None, _) => "body".to_owned(),
+            },
+            source: self.name,
             tool: self.tool,
             version: self.tool_version,
             model: self.model,
@@ -120,6 +130,7 @@ impl Import {
                 .map_err(|error| Error::invalid(format!("params is not JSON: {error}")))?
                 .unwrap_or_default(),
             strict: self.strict,
+            add: self.add,
             replace: self.replace,
             audio_time: self.audio_time,
             fps: self.fps,
@@ -127,6 +138,26 @@ impl Import {
             encoding: self.encoding,
             schema: None,
         })
+    }
+}
+
+/// The media type that a body is said to have, without its parameters.
+fn media_type(headers: &HeaderMap) -> &str {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|said| said.to_str().ok());
+    said.and_then(|said| said.split(';').next()).unwrap_or_default().trim()
+}
+
+/// The format that a media type names. JSON may be of several formats: looking at it tells.
+fn format_of(media_type: &str) -> Option<Format> {
+    match media_type.to_ascii_lowercase().as_str() {
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonlines"
+        | "application/jsonlines" => Some(Format::Jsonl),
+        "text/vtt" => Some(Format::Webvtt),
+        "application/x-subrip" | "application/srt" | "text/srt" => Some(Format::Srt),
+        _ => None,
     }
 }
 
@@ -144,9 +175,9 @@ async fn import(
     headers: HeaderMap,
     body: Body,
 ) -> Result<axum::Json<Imported>, Problem> {
-    let options = import.options()?;
+    let options = import.options(&headers)?;
     // Nobody should send a large body to learn that there is no such video.
     app.engine.video(&id).await?;
     let file = spooled(&app, &headers, body).await?;
-    Ok(axum::Json(app.engine.import_file(&id, file.path(), options).await?))
+    Ok(axum::Json(app.engine.import_spooled(&id, &file, options).await?))
 }

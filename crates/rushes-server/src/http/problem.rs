@@ -29,11 +29,12 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem of this status and kind.
     pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        let detail = rushes::bounded(&detail.into()).into_owned();
         Self {
             about: "about:blank",
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail,
             kind,
         }
     }

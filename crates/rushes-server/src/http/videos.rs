@@ -100,7 +100,7 @@ async fn thumbnail(
 struct Upload {
     /// The video's name, as a file name.
     name: String,
-    /// A frame each so often, as `500ms`, `1s` or `2.5`; `1s` when no way is given.
+    /// A frame each so often, as `500ms`, `2.5` (seconds), `1m` or `1h`; `1s` when no way is given.
     #[serde(default, deserialize_with = "asking::step")]
     #[param(value_type = Option<String>)]
     every: Option<f64>,

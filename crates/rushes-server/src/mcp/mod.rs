@@ -6,6 +6,7 @@
 //! refuses is an answer too (`isError`), in words that tell the agent what to ask instead.
 
 mod answer;
+mod fitting;
 mod pictures;
 mod tools;
 mod transport;

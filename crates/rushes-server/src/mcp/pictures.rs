@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::model::{CallToolResult, ContentBlock};
 use rushes::answer::{FrameImage, Sheet};
-use rushes::{Error, ErrorKind, Result};
+use rushes::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::answer::with_structure;
@@ -27,32 +27,53 @@ impl Limits {
         format!("limits: {} images and {} bytes in an answer", self.images, self.bytes)
     }
 
-    /// Refuses more images than an answer may carry, before any is made.
-    pub(super) fn check_count(&self, count: usize) -> Result<()> {
-        if count <= self.images {
-            return Ok(());
-        }
-        Err(too_large(format!(
-            "{count} images were asked for and an answer carries at most {}: ask with count={}, \
-             or for a part of the window at a time, or for a sheet",
-            self.images, self.images
-        )))
+    /// How many of these images an answer may carry if all are like them, about.
+    pub(super) fn share(&self, count: usize, images: &[&[u8]]) -> usize {
+        count * self.bytes / total(images).max(1)
     }
 
-    fn check_bytes(&self, bytes: usize, fitting: impl FnOnce() -> String) -> Result<()> {
-        if bytes <= self.bytes {
-            return Ok(());
-        }
-        Err(too_large(format!(
-            "the images take {bytes} bytes and an answer carries at most {}: ask with {}",
-            self.bytes,
-            fitting()
-        )))
+    /// Whether these images may go into one answer.
+    pub(super) fn hold(&self, images: &[&[u8]]) -> bool {
+        images.len() <= self.images && total(images) <= self.bytes
     }
 }
 
-fn too_large(why: String) -> Error {
-    Error::new(ErrorKind::TooLarge, why)
+/// Bytes of images as they are sent.
+fn total(images: &[&[u8]]) -> usize {
+    images.iter().map(|image| sent(image)).sum()
+}
+
+/// The bytes of frames' images.
+pub(super) fn bytes(frames: &[FrameImage]) -> Vec<&[u8]> {
+    frames.iter().map(|frame| frame.image.as_ref()).collect()
+}
+
+/// Refuses more images than an answer may carry. `fitting` are ways to ask that were tried and fit.
+pub(super) fn too_many(count: usize, fitting: &[String]) -> Error {
+    let most = LIMITS.images;
+    too_large(
+        &format!("{count} images were asked for and an answer carries at most {most}"),
+        fitting,
+    )
+}
+
+/// Refuses images of more bytes than an answer may carry.
+pub(super) fn too_heavy(images: &[&[u8]], fitting: &[String]) -> Error {
+    let (bytes, most) = (total(images), LIMITS.bytes);
+    too_large(
+        &format!("the images take {bytes} bytes and an answer carries at most {most}"),
+        fitting,
+    )
+}
+
+fn too_large(what: &str, fitting: &[String]) -> Error {
+    let ways = match fitting {
+        [] => "a part of the window at a time, or a sheet of it".to_owned(),
+        ways => {
+            format!("{}; or a part of the window at a time, or a sheet of it", ways.join(", or "))
+        }
+    };
+    Error::new(ErrorKind::TooLarge, format!("{what}: ask with {ways}"))
 }
 
 #[derive(Serialize)]
@@ -62,10 +83,7 @@ struct Frames {
 }
 
 /// Frames as blocks: for each a line with time, reference and cost, then the image.
-pub(super) fn of_frames(frames: &[FrameImage]) -> Result<CallToolResult> {
-    LIMITS.check_count(frames.len())?;
-    let bytes = frames.iter().map(|frame| sent(&frame.image)).sum();
-    LIMITS.check_bytes(bytes, || smaller(frames.len(), bytes))?;
+pub(super) fn of_frames(frames: &[FrameImage]) -> CallToolResult {
     let facts: Vec<FrameFacts> = frames.iter().map(FrameFacts::from).collect();
     let mut blocks = Vec::with_capacity(2 * frames.len() + 1);
     for (frame, facts) in frames.iter().zip(&facts) {
@@ -73,7 +91,7 @@ pub(super) fn of_frames(frames: &[FrameImage]) -> Result<CallToolResult> {
         push_image(&mut blocks, &frame.image, frame.media_type);
     }
     blocks.push(ContentBlock::text(LIMITS.line()));
-    Ok(with_structure(blocks, &Frames { frames: facts, limits: LIMITS }))
+    with_structure(blocks, &Frames { frames: facts, limits: LIMITS })
 }
 
 #[derive(Serialize)]
@@ -83,15 +101,12 @@ struct SheetAnswer {
 }
 
 /// A sheet as blocks: what its cells show and its cost, then the image.
-pub(super) fn of_sheet(sheet: &Sheet) -> Result<CallToolResult> {
-    LIMITS.check_bytes(sent(&sheet.image), || {
-        format!("a smaller cell (it has {} pixels across) or fewer rows and columns", sheet.width)
-    })?;
+pub(super) fn of_sheet(sheet: &Sheet) -> CallToolResult {
     let text = format!("{}\n{}", sheet.text.trim_end(), cost(&sheet.tokens));
     let mut blocks = vec![ContentBlock::text(text)];
     push_image(&mut blocks, &sheet.image, sheet.media_type);
     blocks.push(ContentBlock::text(LIMITS.line()));
-    Ok(with_structure(blocks, &SheetAnswer { sheet: sheet.into(), limits: LIMITS }))
+    with_structure(blocks, &SheetAnswer { sheet: sheet.into(), limits: LIMITS })
 }
 
 fn push_image(blocks: &mut Vec<ContentBlock>, image: &[u8], media_type: &str) {
@@ -106,33 +121,21 @@ fn sent(image: &[u8]) -> usize {
     image.len().div_ceil(3) * 4
 }
 
-/// Parameters that would fit, by the size of what did not.
-fn smaller(count: usize, bytes: usize) -> String {
-    match count * LIMITS.bytes / bytes.max(1) {
-        _ if count == 1 => "width=detail or width=overview".to_owned(),
-        0 => "width=overview and count=1".to_owned(),
-        fitting => format!("width=overview, or count={fitting}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn too_many_images_are_refused_with_the_count_that_fits() {
-        assert!(LIMITS.check_count(12).is_ok());
-        let error = LIMITS.check_count(13).unwrap_err();
+    fn what_an_answer_holds_is_bounded_in_number_and_bytes() {
+        let (small, large): (&[u8], &[u8]) = (&[0; 1000], &[0; 700_000]);
+        assert!(LIMITS.hold(&[small; 12]) && !LIMITS.hold(&[small; 13]));
+        assert!(LIMITS.hold(&[large]) && !LIMITS.hold(&[large; 2]));
+        let error = too_heavy(&[large; 2], &["count=1".to_owned()]);
         assert_eq!(error.kind(), ErrorKind::TooLarge);
-        assert!(error.to_string().contains("count=12"), "{error}");
-    }
-
-    #[test]
-    fn too_many_bytes_are_refused_with_parameters_that_fit() {
-        let error = LIMITS.check_bytes(2_000_000, || smaller(8, 2_000_000)).unwrap_err();
-        assert!(error.to_string().contains("count=4"), "{error}");
-        assert!(smaller(1, 2_000_000).contains("width=detail"));
-        assert!(LIMITS.check_bytes(1_000_000, String::new).is_ok());
+        assert!(
+            error.to_string().contains("1866672 bytes") && error.to_string().contains("count=1")
+        );
+        assert!(too_many(40, &[]).to_string().contains("ask with a part"));
     }
 
     #[test]

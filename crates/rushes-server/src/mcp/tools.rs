@@ -15,7 +15,7 @@ use rushes::store::Role;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{answer, pictures};
+use super::{answer, fitting};
 
 /// What an agent is told before it calls anything.
 const ADVICE: &str = "Rushes knows what is in videos. Ask cheapest first: search (words of \
@@ -126,8 +126,7 @@ impl Tools {
     /// time. The cheapest way to see what happens in a window; `dry_run` states its cost.
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
     async fn sheet(&self, Parameters(request): Parameters<SheetRequest>) -> CallToolResult {
-        let sheet = self.engine.sheet(&request).await;
-        answered(sheet.and_then(|sheet| pictures::of_sheet(&sheet)))
+        answered(fitting::sheet(&self.engine, &request).await)
     }
 
     /// One frame as an image: the one on screen at a time (`at`), or by `number` or `entry`.
@@ -135,15 +134,14 @@ impl Tools {
     /// Costs more than text; `dry_run` states the cost.
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
     async fn frame(&self, Parameters(request): Parameters<FrameRequest>) -> CallToolResult {
-        let frame = self.engine.frame(&request).await;
-        answered(frame.and_then(|frame| pictures::of_frames(&[frame])))
+        answered(fitting::frame(&self.engine, &request).await)
     }
 
     /// Native frames of a short window as images, evenly chosen: for motion and order of events.
     /// At most 12 images in an answer. Costs most: narrow the window with search and sheet first.
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
     async fn burst(&self, Parameters(request): Parameters<BurstRequest>) -> CallToolResult {
-        answered(self.burst_within_limits(&request).await)
+        answered(fitting::burst(&self.engine, &request).await)
     }
 
     /// What a reference stands for, or that it is gone. Never a neighbour.
@@ -171,11 +169,11 @@ impl Tools {
 }
 
 impl Tools {
-    async fn burst_within_limits(&self, request: &BurstRequest) -> rushes::Result<CallToolResult> {
-        if !request.dry_run {
-            pictures::LIMITS.check_count(request.count.unwrap_or_default())?;
-        }
-        pictures::of_frames(&self.engine.burst(request).await?)
+    fn unknown(&self, name: &str) -> ErrorData {
+        let tools = self.router.list_all();
+        let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+        let why = format!("no tool is called {name:?}; there are {}", names.join(", "));
+        ErrorData::invalid_params(rushes::bounded(&why).into_owned(), None)
     }
 }
 
@@ -195,10 +193,12 @@ impl ServerHandler for Tools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let known = self.router.has_route(&request.name);
+        if !self.router.has_route(&request.name) {
+            return Err(self.unknown(&request.name));
+        }
         let call = ToolCallContext::new(self, request, context);
         match self.router.call(call).await {
-            Err(error) if known && error.code == ErrorCode::INVALID_PARAMS => {
+            Err(error) if error.code == ErrorCode::INVALID_PARAMS => {
                 let text = ContentBlock::text(format!("invalid: {}", error.message));
                 Ok(CallToolResult::error(vec![text]).into())
             }

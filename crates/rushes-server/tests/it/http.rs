@@ -41,6 +41,57 @@ fn a_video_is_uploaded_read_and_deleted() {
 }
 
 #[test]
+fn an_import_is_read_as_its_content_type_says() {
+    let (library, id) = Library::with_clip();
+    let server = Server::start(&library);
+    let path = format!("/v1/videos/{id}/entries?kind=caption&add=true");
+    let lines = "{\"start\": 1, \"text\": \"tw}\n{\"start\": 2, \"text\": \"three\"}\n";
+    // The first line is broken; looking at it would not tell that it is one.
+    let as_lines =
+        server.post_as(&path, "application/x-ndjson; charset=utf-8", lines.as_bytes(), &[]);
+    assert_eq!(as_lines.json()["added"]["caption"], 1, "{as_lines:?}");
+    assert_eq!(as_lines.json()["rejections"][0]["line"], 1, "{as_lines:?}");
+    let why = server.post_as(&path, "text/vtt", lines.as_bytes(), &[]).problem(422);
+    assert!(why.contains("WEBVTT"), "{why}");
+    let named =
+        server.post_as(&(path.clone() + "&format=jsonl"), "text/vtt", lines.as_bytes(), &[]);
+    assert_eq!(named.json()["unchanged"], 1, "{named:?}");
+    let why = server.post_as(&path, "application/json", b"nothing", &[]).problem(422);
+    assert_eq!(why, "body.json: line 1: expected a JSON array or object");
+    let array = "[{\"start\": 1, \"text\": \"x\"}, {\"start\": -1, \"text\": \"y\"}]";
+    let counted = server.post_as(&path, "application/json", array.as_bytes(), &[]).json();
+    assert_eq!(counted["rejections"][0]["record"], 2, "{counted}");
+
+    // No name of a file of the library's own comes out.
+    let yolo = server.post(&(path + "&format=yolo"), b"0 0.5 0.5 1 1").problem(422);
+    assert!(yolo.starts_with("body: "), "{yolo}");
+}
+
+#[test]
+fn a_named_body_takes_the_place_of_its_forerunner_and_a_nameless_one_adds() {
+    let (library, id) = Library::with_clip();
+    let server = Server::start(&library);
+    let caption = |text: &str| format!("{{\"start\": 1, \"text\": \"{text}\"}}\n");
+    let texts = || -> Vec<String> {
+        let entries = server.get(&format!("/v1/videos/{id}/entries?kind=caption")).json();
+        let items = entries["items"].as_array().unwrap();
+        items.iter().map(|item| item["data"]["text"].as_str().unwrap().to_owned()).collect()
+    };
+    for (name, text, expected) in [
+        ("", "a", &["a"][..]),
+        ("", "b", &["a", "b"]),
+        ("&name=c.jsonl", "c", &["a", "b", "c"]),
+        ("&name=c.jsonl", "d", &["a", "b", "d"]),
+        ("&name=c.jsonl&add=true", "e", &["a", "b", "d", "e"]),
+        ("&name=c.jsonl&replace=true", "f", &["f"]),
+    ] {
+        let path = format!("/v1/videos/{id}/entries?kind=caption{name}");
+        assert_eq!(server.post(&path, caption(text).as_bytes()).status, 200);
+        assert_eq!(texts(), expected, "{name} {text}");
+    }
+}
+
+#[test]
 fn the_second_answer_is_the_same_and_comes_from_memory() {
     let (library, id) = Library::with_entries();
     let server = Server::start(&library);

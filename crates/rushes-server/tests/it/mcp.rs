@@ -8,6 +8,7 @@ use rmcp::{RoleClient, ServiceExt};
 use serde_json::{Value, json};
 
 use crate::library::Library;
+use crate::media;
 use crate::server::Server;
 
 struct Client(RunningService<RoleClient, ()>);
@@ -51,7 +52,11 @@ async fn the_tools_are_listed_with_schemas_and_advice() {
         let tool = tools.iter().find(|tool| tool.name == name).unwrap_or_else(|| panic!("{name}"));
         assert!(tool.description.as_deref().is_some_and(|text| text.len() > 40), "{name}");
         assert_eq!(tool.input_schema["type"], "object", "{name}");
-        assert!(!tool.input_schema["properties"].as_object().unwrap().is_empty(), "{name}");
+        let properties = tool.input_schema["properties"].as_object().unwrap();
+        assert!(!properties.is_empty(), "{name}");
+        let required = tool.input_schema.get("required").and_then(Value::as_array);
+        let names_video = required.is_some_and(|names| names.contains(&json!("video")));
+        assert_eq!(names_video, properties.contains_key("video"), "{name}");
     }
     client.stop().await;
 }
@@ -105,6 +110,42 @@ async fn images_come_after_their_times_and_too_many_are_refused_with_what_fits()
     client.stop().await;
 }
 
+/// The suggestion once looked at the number only: with its count the images still were too many
+/// bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refusal_suggests_is_accepted() {
+    let library = Library::new();
+    let run = library.run(["--json", "ingest", media::noise().to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let client = Client::start(&library).await;
+    let burst = |count: usize, width: &str| {
+        let asked = json!({ "video": "noise.mkv", "from": 0.0, "to": 2.0, "count": count,
+            "width": width });
+        client.call("burst", asked)
+    };
+    for count in [12, 40] {
+        let refused = burst(count, "full").await;
+        assert_eq!(refused.is_error, Some(true));
+        let why = texts(&refused)[0].clone();
+        assert_eq!(texts(&refused)[0].matches("count=").count(), 2, "{why}");
+        let fits: usize = why.split("count=").nth(1).unwrap()[..1].parse().unwrap();
+        let shown = burst(fits, "full").await;
+        assert_eq!((shown.is_error, images(&shown)), (Some(false), fits), "{why}");
+        assert!(fits < 12 && burst(fits + 1, "full").await.is_error == Some(true), "{why}");
+        assert!(why.contains("width=overview and count=12"), "{why}");
+        assert_eq!(images(&burst(12, "overview").await), 12);
+    }
+    let sheet =
+        json!({ "video": "noise.mkv", "columns": 4, "rows": 4, "cell": 640, "format": "png" });
+    let refused = client.call("sheet", sheet.clone()).await;
+    let why = texts(&refused)[0].clone();
+    let cell: u32 = why.split("cell=").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+    let mut smaller = sheet;
+    smaller["cell"] = cell.into();
+    assert_eq!(images(&client.call("sheet", smaller).await), 1, "{why}");
+    client.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_answers_and_not_failures_of_the_protocol() {
     let client = Client::start(&Library::new()).await;
@@ -114,13 +155,17 @@ async fn refusals_are_answers_and_not_failures_of_the_protocol() {
         ("frame", json!({ "video": "nothing", "at": "soon" })),
         ("search", json!({ "colour": "red" })),
         ("cite", json!({ "reference": "nonsense" })),
+        ("frame", json!({ "at": 1.0 })),
     ] {
         let refused = client.call(tool, arguments).await;
         assert_eq!(refused.is_error, Some(true), "{tool}: {refused:?}");
         assert!(texts(&refused)[0].len() > 10, "{tool}: {refused:?}");
     }
+    let nameless = client.call("video_context", json!({ "at": 1.0 })).await;
+    assert!(texts(&nameless)[0].contains("`video` is missing"), "{nameless:?}");
     let unknown = CallToolRequestParams::new("no_such_tool");
-    assert!(client.0.call_tool(unknown).await.is_err());
+    let error = client.0.call_tool(unknown).await.unwrap_err().to_string();
+    assert!(error.contains("no_such_tool") && error.contains("list_videos"), "{error}");
     client.stop().await;
 }
 

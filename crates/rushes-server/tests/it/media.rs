@@ -44,6 +44,12 @@ pub(crate) fn long_clip() -> PathBuf {
     made("long.mp4", &format!("{video} -c:v libx264 -preset ultrafast -pix_fmt yuv420p"))
 }
 
+/// Two seconds of noise, which no format makes small.
+pub(crate) fn noise() -> PathBuf {
+    let video = "-f lavfi -i nullsrc=size=1280x720:rate=10:duration=2,geq=random(1)*255:128:128";
+    made("noise.mkv", &format!("{video} -c:v libx264 -preset ultrafast -qp 10 -pix_fmt yuv420p"))
+}
+
 /// A second clip, unlike the first.
 pub(crate) fn other_clip() -> PathBuf {
     made("other.webm", "-f lavfi -i mandelbrot=size=160x120:rate=5 -t 3 -c:v libvpx -b:v 200k")

@@ -43,6 +43,8 @@ fn files_that_are_no_videos() {
         let bytes = std::fs::read(&file).unwrap();
         let why = server.post(&format!("/v1/videos?name={name}"), &bytes).problem(422);
         assert!(!why.contains("nobody may read"), "{why}");
+        // It is told by the name that its owner gave, once, and by no other.
+        assert!(why.matches(name).count() <= 1 && !why.contains(".tmp"), "{why}");
         assert_eq!(library.held(), before, "{name}");
     }
 }

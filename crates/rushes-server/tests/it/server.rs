@@ -92,7 +92,8 @@ impl Server {
         self.post_as(path, "application/json", body.to_string().as_bytes(), headers)
     }
 
-    fn post_as(
+    /// POST of a body of this media type.
+    pub(crate) fn post_as(
         &self,
         path: &str,
         media_type: &str,

@@ -27,6 +27,7 @@ const TOGETHER: usize = 12;
 /// Asks for native frames of a short window, evenly chosen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video", "from", "to"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct BurstRequest {
     /// The video: id, unique prefix of an id, or name.

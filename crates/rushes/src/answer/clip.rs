@@ -1,12 +1,17 @@
 //! A window cut out as a playable file.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rushes_store::Video;
 use serde::{Deserialize, Serialize};
 
+use super::families;
+use super::tokens::ImageTokens;
 use crate::engine::Rushes;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::ffmpeg::{CutClip, cut};
+use crate::ffmpeg::{CutClip, Timing, cut, planned};
 use crate::read::{From, Served, Tier, Watch};
 
 /// Clips expected to be at most this many bytes are cached.
@@ -34,6 +39,7 @@ pub enum ClipFormat {
 /// Asks for a clip.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video", "from", "to"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipRequest {
     /// The video: id, unique prefix of an id, or name.
@@ -46,6 +52,8 @@ pub struct ClipRequest {
     pub format: ClipFormat,
     /// Copy the streams from the keyframe before `from` instead of encoding again (MP4 only).
     pub fast: bool,
+    /// State times, size and cost, cut nothing.
+    pub dry_run: bool,
 }
 
 /// A clip.
@@ -53,7 +61,7 @@ pub struct ClipRequest {
 pub struct Clip {
     /// The video's id.
     pub video: String,
-    /// The file.
+    /// The file; empty on a dry run.
     pub file: Bytes,
     /// Its media type.
     pub media_type: &'static str,
@@ -61,6 +69,12 @@ pub struct Clip {
     pub from: f64,
     /// The true end, seconds.
     pub to: f64,
+    /// Width of its pictures, pixels.
+    pub width: u32,
+    /// Height of its pictures, pixels.
+    pub height: u32,
+    /// What it costs a model that sees it as pictures, one for each second begun, by family.
+    pub tokens: ImageTokens,
     /// Who answered.
     pub served: Served,
 }
@@ -98,25 +112,47 @@ impl Rushes {
             let message = format!("{:?} ends at {end:.3} s, before {} s", video.name, request.from);
             return Err(Error::not_found(message));
         }
-        let CutClip { file, from, to } = watch.note(self.cut_out(&video, request).await?);
-        Ok(Clip {
-            video: video.id.to_string(),
-            file,
-            media_type: request.format.media_type(),
-            from,
-            to,
-            served: watch.served(&self.inner.meter),
-        })
-    }
-
-    async fn cut_out(&self, video: &Video, request: &ClipRequest) -> Result<From<CutClip>> {
-        let ClipRequest { from, to, format, fast, .. } = *request;
-        let path = self.source(video).await?;
-        let timing = self.timing(video).await?.ok_or_else(|| {
+        let path = self.source(&video).await?;
+        let timing = self.timing(&video).await?.ok_or_else(|| {
             let message =
                 format!("{:?} has no timing index; run `rushes ingest` again", video.name);
             Error::new(ErrorKind::Unsupported, message)
         })?;
+        let ClipRequest { from, to, format, fast, dry_run, .. } = *request;
+        let plan = planned(&path, &timing, from, to, format, fast)?;
+        let (width, height) = plan.size;
+        let CutClip { file, from, to } = match dry_run {
+            true => CutClip { file: Bytes::new(), from: plan.from, to: plan.to },
+            false => watch.note(self.cut_out(&video, path, timing, request).await?),
+        };
+        Ok(Clip {
+            video: video.id.to_string(),
+            file,
+            media_type: format.media_type(),
+            from,
+            to,
+            width,
+            height,
+            tokens: self.each_second(width, height, to - from),
+            served: watch.served(&self.inner.meter),
+        })
+    }
+
+    /// What pictures of this size cost, one for each second begun, by family.
+    fn each_second(&self, width: u32, height: u32, seconds: f64) -> ImageTokens {
+        let pictures = seconds.ceil().max(1.0) as u64;
+        let each = families::price(self.families(), width, height);
+        each.into_iter().map(|(family, tokens)| (family, tokens * pictures)).collect()
+    }
+
+    async fn cut_out(
+        &self,
+        video: &Video,
+        path: PathBuf,
+        timing: Arc<Timing>,
+        request: &ClipRequest,
+    ) -> Result<From<CutClip>> {
+        let ClipRequest { from, to, format, fast, .. } = *request;
         let limits = self.limits();
         let work = async move { cut(&path, &timing, from, to, format, fast, &limits).await };
         if expected_bytes(video, request) > SMALL {

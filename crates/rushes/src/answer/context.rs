@@ -26,6 +26,7 @@ const NAME: usize = 80;
 /// Asks for the context of a moment (`at`) or a window (`from`, `to`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct ContextRequest {
     /// The video: id, unique prefix of an id, or name.

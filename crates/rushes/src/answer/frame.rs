@@ -37,6 +37,7 @@ pub enum Width {
 /// Asks for one frame: by number, by entry id or by time (exactly one of the three).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct FrameRequest {
     /// The video: id, unique prefix of an id, or name.

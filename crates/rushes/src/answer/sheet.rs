@@ -53,6 +53,7 @@ pub enum Labels {
 /// Asks for a contact sheet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct SheetRequest {
     /// The video: id, unique prefix of an id, or name.

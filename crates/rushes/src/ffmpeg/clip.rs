@@ -64,6 +64,39 @@ pub(crate) async fn cut(
     }
 }
 
+/// What a clip would be, by the file's index alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PlannedClip {
+    /// First timestamp, seconds of the source's media time.
+    pub(crate) from: f64,
+    /// End, seconds.
+    pub(crate) to: f64,
+    /// Width and height of its pictures, pixels.
+    pub(crate) size: (u32, u32),
+}
+
+/// What [`cut`] would give for the same arguments.
+///
+/// # Errors
+/// `Invalid` for a window outside the video.
+pub(crate) fn planned(
+    path: &Path,
+    timing: &Timing,
+    from: f64,
+    to: f64,
+    format: ClipFormat,
+    fast: bool,
+) -> Result<PlannedClip> {
+    let window = Window::new(path, timing, from, to)?;
+    if !fast {
+        let size = timing.display.even_fit(edge(format));
+        return Ok(PlannedClip { from: window.from, to: window.to, size });
+    }
+    let key = timing.key_before(window.first).and_then(|key| timing.frame(key));
+    let from = key.map_or(window.from, |key| timing.seconds(key.pts));
+    Ok(PlannedClip { from, to: window.to, size: timing.display.size() })
+}
+
 /// The part of the video that a window names.
 struct Window {
     from: f64,

@@ -162,6 +162,16 @@ impl Display {
         self.turned(self.fit_unturned(edge))
     }
 
+    /// The same with both sides rounded down to even numbers, as video encoders want them.
+    pub(crate) fn even_fit(&self, edge: u32) -> (u32, u32) {
+        self.turned(self.even_unturned(edge))
+    }
+
+    fn even_unturned(&self, edge: u32) -> (u32, u32) {
+        let (width, height) = self.fit_unturned(edge);
+        ((width & !1).max(2), (height & !1).max(2))
+    }
+
     fn square(&self) -> (u32, u32) {
         let (width, height) = self.coded;
         let (x, y) = (u64::from(self.aspect.0.max(1)), u64::from(self.aspect.1.max(1)));
@@ -192,10 +202,9 @@ impl Display {
         self.filters_to(self.fit_unturned(edge), build)
     }
 
-    /// The same with both sides rounded down to even numbers, as video encoders want them.
+    /// The same of the size that [`Display::even_fit`] names.
     pub(super) fn even_filters(&self, edge: u32, build: &Build) -> String {
-        let (width, height) = self.fit_unturned(edge);
-        self.filters_to(((width & !1).max(2), (height & !1).max(2)), build)
+        self.filters_to(self.even_unturned(edge), build)
     }
 
     fn filters_to(&self, (width, height): (u32, u32), build: &Build) -> String {

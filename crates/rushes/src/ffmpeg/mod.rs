@@ -42,7 +42,7 @@ mod tools;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use clip::{CutClip, cut};
+pub(crate) use clip::{CutClip, cut, planned};
 #[cfg(test)]
 pub(crate) use display::Display;
 pub(crate) use frames::{RawFrame, decode_numbers, sample};

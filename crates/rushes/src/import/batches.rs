@@ -141,9 +141,7 @@ fn send(waiting: &mut BTreeMap<Kind, Vec<NewEntry>>, sender: &mpsc::Sender<Batch
 
 /// A file of which not one record could be used is the wrong file, or read as the wrong format.
 fn nothing_good(origin: &str, rejected: u64, rejections: &[Rejected]) -> Error {
-    let first = rejections
-        .first()
-        .map_or_else(String::new, |bad| format!("line {}: {}", bad.line, bad.why));
+    let first = rejections.first().map_or_else(String::new, ToString::to_string);
     let all = if rejected == 1 { String::new() } else { format!(" (and {} more)", rejected - 1) };
     Error::new(
         ErrorKind::Unsupported,

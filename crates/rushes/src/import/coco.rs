@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::classes;
 use super::context::Context;
-use super::fault::{Entries, Fault, Parsed, json_fault};
+use super::fault::{Entries, Fault, Parsed, TOO_LARGE, json_fault};
 use super::lines::Text;
 use super::outline::{Cut, Outline, Piece};
 
@@ -66,11 +66,11 @@ pub(super) fn entries(text: Text, facts: Facts, context: Arc<Context>) -> Entrie
 }
 
 fn result(cut: &Cut, facts: &Facts, context: &Context) -> Parsed {
-    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::too_large(cut.line))?;
+    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::element(cut, TOO_LARGE))?;
     serde_json::from_slice::<Map<String, Value>>(bytes)
         .map_err(json_fault)
         .and_then(|result| entry(result, facts, context))
-        .map_err(|why| Fault::record(cut.line, why))
+        .map_err(|why| Fault::element(cut, why))
 }
 
 fn entry(

@@ -6,7 +6,7 @@ use rushes_store::Kind;
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::fault::{Fault, Parsed};
+use super::fault::{Fault, Parsed, TOO_LARGE};
 use super::lines::{LARGEST, Line, Lines, Text};
 use super::markup::{self, Plain};
 
@@ -64,7 +64,7 @@ impl Cue {
             }
             context.entry(context.kind_or(usual)?, span, data)
         };
-        made().map_err(|why| Fault::record(line, why))
+        made().map_err(|why| Fault::line(line, why))
     }
 }
 
@@ -109,7 +109,7 @@ impl Cues {
         let mut size = 0;
         while let Some(Line { number, bytes }) = self.lines.next().map_err(Fault::io)? {
             let first = block.first().map_or(number, |(number, _)| *number);
-            let bytes = bytes.ok_or_else(|| Fault::too_large(number))?;
+            let bytes = bytes.ok_or_else(|| Fault::line(number, TOO_LARGE))?;
             let blank = bytes.trim_ascii().is_empty();
             if blank && block.is_empty() {
                 continue;
@@ -120,7 +120,7 @@ impl Cues {
             // A line costs more than its bytes.
             size += bytes.len() + 64;
             if size > LARGEST {
-                return Err(Fault::too_large(first));
+                return Err(Fault::line(first, TOO_LARGE));
             }
             block.push((number, bytes.to_vec()));
         }
@@ -150,7 +150,7 @@ impl Cues {
         if timed.first().is_none_or(|&first| first > 1) {
             let line = block.first().map_or(0, |(number, _)| *number);
             let why = format!("expected times, as {}", self.dialect.example);
-            self.ready.push_back(Err(Fault::record(line, why)));
+            self.ready.push_back(Err(Fault::line(line, why)));
         }
         for (nth, &at) in timed.iter().enumerate() {
             let next = timed.get(nth + 1).copied();
@@ -167,9 +167,9 @@ impl Cues {
         times: Option<&Numbered>,
         payload: &[Numbered],
     ) -> Result<Cue, Fault> {
-        let Some((line, times)) = times else { return Err(Fault::record(0, "no times")) };
+        let Some((line, times)) = times else { return Err(Fault::line(0, "no times")) };
         let (start, end) =
-            self.times(utf8(*line, times)?).map_err(|why| Fault::record(*line, why))?;
+            self.times(utf8(*line, times)?).map_err(|why| Fault::line(*line, why))?;
         let mut text = String::new();
         for (number, bytes) in payload {
             text.push_str(utf8(*number, bytes)?);
@@ -245,7 +245,7 @@ fn name_at(block: &[Numbered], at: usize, first: bool) -> Option<String> {
 
 fn utf8(line: u64, bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| {
-        Fault::record(line, "not UTF-8; say which encoding it is (--encoding windows-1252)")
+        Fault::line(line, "not UTF-8; say which encoding it is (--encoding windows-1252)")
     })
 }
 

@@ -1,6 +1,8 @@
 //! Why something could not be read: one record, or the whole file.
 
 use super::options::Rejected;
+use super::outline::Cut;
+use crate::error::bounded;
 use rushes_store::NewEntry;
 
 /// What a parser yields: an entry, or why there is none.
@@ -19,14 +21,19 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// One record, at this line (or of this number, where there are no lines).
-    pub(super) fn record(line: u64, why: impl Into<String>) -> Self {
-        Self::Record(Rejected { line, why: why.into() })
+    /// One record, at this line.
+    pub(super) fn line(line: u64, why: impl Into<String>) -> Self {
+        Self::Record(Rejected { line: Some(line), record: None, why: shortened(why) })
     }
 
-    /// The record is larger than is read.
-    pub(super) fn too_large(line: u64) -> Self {
-        Self::record(line, "larger than 16 MB; split it")
+    /// One element of a JSON array, or member of an object.
+    pub(super) fn element(cut: &Cut, why: impl Into<String>) -> Self {
+        Self::Record(Rejected { line: Some(cut.line), record: cut.number, why: shortened(why) })
+    }
+
+    /// One record that is known by its number only.
+    pub(super) fn numbered(record: u64, why: impl Into<String>) -> Self {
+        Self::Record(Rejected { line: None, record: Some(record), why: shortened(why) })
     }
 
     /// The file could not be read.
@@ -35,6 +42,14 @@ impl Fault {
         Self::File(format!("cannot be read: {error}"))
     }
 }
+
+/// A reason of bounded length: it tells again what stands in the file.
+fn shortened(why: impl Into<String>) -> String {
+    bounded(&why.into()).into_owned()
+}
+
+/// Why a record was not read that is larger than memory should hold.
+pub(super) const TOO_LARGE: &str = "larger than 16 MB; split it";
 
 /// Says what is wrong with a record that is not the JSON expected, without serde's line, which
 /// counts from the record's start.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::fault::{Entries, Fault, Parsed, json_fault};
+use super::fault::{Entries, Fault, Parsed, TOO_LARGE, json_fault};
 use super::lines::Text;
 use super::outline::{Cut, Outline, Piece};
 use super::record::Record;
@@ -51,9 +51,9 @@ impl Iterator for Records {
 impl Records {
     fn keep(&mut self, name: String, cut: &Cut) -> Result<(), Fault> {
         let Some(members) = &mut self.members else { return Ok(()) };
-        let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::too_large(cut.line))?;
+        let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::element(cut, TOO_LARGE))?;
         let value = serde_json::from_slice(bytes);
-        let value = value.map_err(|error| Fault::record(cut.line, json_fault(error)))?;
+        let value = value.map_err(|error| Fault::element(cut, json_fault(error)))?;
         members.insert(name, value);
         Ok(())
     }
@@ -61,14 +61,14 @@ impl Records {
     /// The record that the whole text is, if it was an object of members only.
     fn the_one(&mut self) -> Option<Parsed> {
         let members = self.members.take().filter(|members| !members.is_empty())?;
-        Some(Record::of(members).entry(&self.context).map_err(|why| Fault::record(1, why)))
+        Some(Record::of(members).entry(&self.context).map_err(|why| Fault::line(1, why)))
     }
 }
 
 fn element(cut: &Cut, context: &Context) -> Parsed {
-    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::too_large(cut.line))?;
+    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::element(cut, TOO_LARGE))?;
     Record::read(bytes)
         .map_err(json_fault)
         .and_then(|record| record.entry(context))
-        .map_err(|why| Fault::record(cut.line, why))
+        .map_err(|why| Fault::element(cut, why))
 }

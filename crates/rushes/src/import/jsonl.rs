@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::fault::{Entries, Fault, Parsed, json_fault};
+use super::fault::{Entries, Fault, Parsed, TOO_LARGE, json_fault};
 use super::lines::{Line, Lines, Text};
 use super::record::Record;
 
@@ -25,9 +25,9 @@ fn next(lines: &mut Lines, context: &Context) -> Option<Parsed> {
 }
 
 fn entry(line: &Line<'_>, context: &Context) -> Parsed {
-    let Some(bytes) = line.bytes else { return Err(Fault::too_large(line.number)) };
+    let Some(bytes) = line.bytes else { return Err(Fault::line(line.number, TOO_LARGE)) };
     Record::read(bytes)
         .map_err(json_fault)
         .and_then(|record| record.entry(context))
-        .map_err(|why| Fault::record(line.number, why))
+        .map_err(|why| Fault::line(line.number, why))
 }

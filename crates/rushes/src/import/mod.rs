@@ -58,9 +58,10 @@ pub(crate) async fn import(
     source: Source,
     options: ImportOptions,
 ) -> Result<(Imported, ChangeSet)> {
-    let (strict, replace) = (options.strict, options.replace);
+    let (strict, add, replace) = (options.strict, options.add, options.replace);
     let video = target.video.id.clone();
     let plan = on_thread(move || Plan::of(&target, &source, &options)).await?;
+    let of_source = plan.of_source;
     let run = store.run_open(&video, &plan.recipe, false).await?.id;
     let tally = match batches::fill(store, run, plan, strict).await {
         Ok(tally) => tally,
@@ -70,7 +71,11 @@ pub(crate) async fn import(
         }
     };
     let kinds: Vec<_> = tally.kinds.iter().cloned().collect();
-    let older = if replace { Older::Replace } else { Older::Keep };
+    let older = match (replace, add) {
+        (true, _) => Older::Replace,
+        (false, false) if of_source => Older::Own,
+        (false, _) => Older::Keep,
+    };
     let finished = store.run_finish(run, &kinds, older).await?;
     let imported = Imported {
         video: video.to_string(),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::classes;
 use super::context::Context;
-use super::fault::{Entries, Fault, Parsed};
+use super::fault::{Entries, Fault, Parsed, TOO_LARGE};
 use super::lines::{Line, Lines, Text};
 
 /// Yields an object entry a row. VATIC rows of an object that is out of view say nothing and
@@ -33,7 +33,7 @@ fn next(lines: &mut Lines, context: &Context) -> Option<Parsed> {
 }
 
 fn row(line: &Line<'_>, context: &Context) -> Result<Option<NewEntry>, Fault> {
-    let bytes = line.bytes.ok_or_else(|| Fault::too_large(line.number))?;
+    let bytes = line.bytes.ok_or_else(|| Fault::line(line.number, TOO_LARGE))?;
     let read = || -> Result<_, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?.trim();
         match text {
@@ -42,7 +42,7 @@ fn row(line: &Line<'_>, context: &Context) -> Result<Option<NewEntry>, Fault> {
             text => vatic(text, context),
         }
     };
-    read().map_err(|why| Fault::record(line.number, why))
+    read().map_err(|why| Fault::line(line.number, why))
 }
 
 const MOT: &str = "expected frame,id,left,top,width,height,confidence as numbers";

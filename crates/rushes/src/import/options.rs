@@ -33,8 +33,13 @@ pub struct ImportOptions {
     pub kind: Option<String>,
     /// The format; sniffed when not given.
     pub format: Option<Format>,
-    /// Where the entries come from, for error messages; the file's own name when empty.
+    /// What is imported is called this in error messages; its source, or the file's own name, when
+    /// empty.
     pub origin: String,
+    /// The name of what is imported, kept with the entries as the parameter `source`: importing
+    /// under the same name and by the same maker again takes the place of what that gave before.
+    /// For a file or folder its own name, when not given.
+    pub source: Option<String>,
     /// What made them. Empty parts are filled from the file where it says so.
     pub tool: String,
     /// The tool's version.
@@ -45,7 +50,9 @@ pub struct ImportOptions {
     pub params: serde_json::Value,
     /// Any bad record aborts and nothing is written; otherwise bad records are skipped.
     pub strict: bool,
-    /// Remove entries of the same kind that other recipes made.
+    /// Keep what an earlier import of the same source gave, too.
+    pub add: bool,
+    /// Remove all other entries of the same kinds, whoever made them.
     pub replace: bool,
     /// Times count from the start of the first audio stream: add its start.
     pub audio_time: bool,
@@ -66,10 +73,29 @@ pub struct ImportOptions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rejected {
-    /// The line that it begins on, from 1 (the sentence, for words without segments).
-    pub line: u64,
+    /// The line that it begins on, from 1; for words without segments, whose sentences are found
+    /// only when all are read, `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Which element of its JSON array it is (or which sentence), from 1; `None` in formats of
+    /// lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
     /// What was expected there.
     pub why: String,
+}
+
+impl std::fmt::Display for Rejected {
+    /// As `line 7: why` or `record 3 (line 1): why`.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.record, self.line) {
+            (Some(record), Some(line)) => write!(out, "record {record} (line {line}): ")?,
+            (Some(record), None) => write!(out, "record {record}: ")?,
+            (None, Some(line)) => write!(out, "line {line}: ")?,
+            (None, None) => {}
+        }
+        out.write_str(&self.why)
+    }
 }
 
 /// What an import did.
@@ -82,7 +108,8 @@ pub struct Imported {
     pub added: std::collections::BTreeMap<String, u64>,
     /// Entries that were there already.
     pub unchanged: u64,
-    /// Entries of other recipes that were removed (`replace`).
+    /// Entries that are gone: those that an earlier import of the same source gave and this one
+    /// does not (unless `add`), and with `replace` all others of the same kinds.
     pub removed: u64,
     /// Records that were passed over.
     pub rejected: u64,

@@ -22,6 +22,8 @@ pub(super) enum Piece {
 pub(super) struct Cut {
     /// The line that it begins on, from 1.
     pub(super) line: u64,
+    /// Which element of its array it is, from 1; `None` for a member.
+    pub(super) number: Option<u64>,
     /// Its bytes; `None` when larger than [`LARGEST`].
     pub(super) bytes: Option<Vec<u8>>,
 }
@@ -32,6 +34,8 @@ pub(super) struct Outline {
     line: u64,
     arrays: &'static [&'static str],
     place: Place,
+    /// Elements of the present array so far.
+    elements: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +54,7 @@ impl Outline {
     /// Reads `text`; arrays that are members of the outermost object and have one of these names
     /// are cut into elements, all else of it comes whole.
     pub(super) fn new(text: Text, arrays: &'static [&'static str]) -> Self {
-        Self { text, line: 1, arrays, place: Place::Start }
+        Self { text, line: 1, arrays, place: Place::Start, elements: 0 }
     }
 
     fn step(&mut self) -> Result<Option<Piece>, Fault> {
@@ -60,7 +64,9 @@ impl Outline {
                 Place::Array { first, name } => {
                     if self.goes_on(first, b']')? {
                         self.place = Place::Array { first: false, name };
-                        return Ok(Some(Piece::Element(name, self.value()?)));
+                        self.elements = if first { 1 } else { self.elements + 1 };
+                        let number = Some(self.elements);
+                        return Ok(Some(Piece::Element(name, Cut { number, ..self.value()? })));
                     }
                     let outermost = name.is_empty();
                     self.place =
@@ -207,7 +213,7 @@ impl Iterator for Outline {
 }
 
 fn cut(line: u64, bytes: Vec<u8>, size: usize) -> Cut {
-    Cut { line, bytes: (size <= LARGEST).then_some(bytes) }
+    Cut { line, number: None, bytes: (size <= LARGEST).then_some(bytes) }
 }
 
 fn breaks(bytes: &[u8]) -> u64 {
@@ -352,13 +358,13 @@ mod tests {
     }
 
     #[test]
-    fn an_element_knows_its_line() {
+    fn an_element_knows_its_line_and_number() {
         let found = pieces("[\n {\n},\n\n 7 , \"x\"]", 3);
         let lines = found.iter().map(|piece| match piece {
-            Ok(Piece::Element(_, cut)) => cut.line,
+            Ok(Piece::Element(_, cut)) => (cut.line, cut.number.unwrap()),
             other => panic!("{other:?}"),
         });
-        assert_eq!(lines.collect::<Vec<_>>(), [2, 5, 5]);
+        assert_eq!(lines.collect::<Vec<_>>(), [(2, 1), (5, 2), (5, 3)]);
     }
 
     #[test]
@@ -383,7 +389,10 @@ mod tests {
     fn an_element_too_large_for_memory_is_passed_over() {
         let text = format!("[\"{}\", 2]", "x".repeat(LARGEST));
         let found = pieces(&text, 1 << 16);
-        assert_eq!(found[0], Ok(Piece::Element("", Cut { line: 1, bytes: None })));
-        assert_eq!(found[1], Ok(Piece::Element("", Cut { line: 1, bytes: Some(b"2".to_vec()) })));
+        assert_eq!(found[0], Ok(Piece::Element("", Cut { line: 1, number: Some(1), bytes: None })));
+        assert_eq!(
+            found[1],
+            Ok(Piece::Element("", Cut { line: 1, number: Some(2), bytes: Some(b"2".to_vec()) }))
+        );
     }
 }

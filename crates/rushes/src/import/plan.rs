@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub(super) origin: String,
     /// What made the entries.
     pub(super) recipe: Recipe,
+    /// Whether the recipe names the source, so that what it gave before can be told.
+    pub(super) of_source: bool,
     /// The kind that was computed, with or without entries; `None` when only the records say.
     pub(super) kind: Option<Kind>,
     /// The entries.
@@ -44,13 +46,20 @@ impl Plan {
     pub(super) fn of(target: &Target, source: &Source, options: &ImportOptions) -> Result<Self> {
         let encoding = options.encoding.as_deref().map(source::encoding).transpose()?;
         let context = context(target, options)?;
-        let opened = Opened { source, encoding, origin: origin(source, options) };
+        let called = options.source.clone().or_else(|| source.name());
+        let origin = match options.origin.as_str() {
+            "" => called.clone().unwrap_or_else(|| "what was sent".to_owned()),
+            given => given.to_owned(),
+        };
+        let opened = Opened { source, encoding, origin };
         let format = match (options.format, source) {
             (None, Source::Folder(_)) => Format::Yolo,
             (Some(format), _) => format,
             (None, _) => opened.sniff()?,
         };
-        opened.plan(format, context, options)
+        let mut plan = opened.plan(format, context, options)?;
+        plan.of_source = called.is_some_and(|name| name_source(&mut plan.recipe, &name));
+        Ok(plan)
     }
 }
 
@@ -104,7 +113,7 @@ impl Opened<'_> {
             }
         };
         let kind = asked.or_else(|| usual.and_then(|name| Kind::new(name).ok()));
-        Ok(Plan { origin: self.origin.clone(), recipe, kind, entries })
+        Ok(Plan { origin: self.origin.clone(), recipe, of_source: false, kind, entries })
     }
 
     /// Label files: a folder of them, or one.
@@ -122,7 +131,13 @@ impl Opened<'_> {
         }
         let kind = context.kind_or(Kind::OBJECT).map_err(Error::invalid)?;
         let entries = yolo::entries(files, Arc::new(context));
-        Ok(Plan { origin: self.origin.clone(), recipe, kind: Some(kind), entries })
+        Ok(Plan {
+            origin: self.origin.clone(),
+            recipe,
+            of_source: false,
+            kind: Some(kind),
+            entries,
+        })
     }
 
     fn unreadable(&self, fault: Fault) -> Error {
@@ -134,21 +149,9 @@ impl Opened<'_> {
 pub(super) fn unreadable(origin: &str, fault: Fault) -> Error {
     let what = match fault {
         Fault::File(why) => why,
-        Fault::Record(rejected) => format!("line {}: {}", rejected.line, rejected.why),
+        Fault::Record(rejected) => rejected.to_string(),
     };
     Error::new(ErrorKind::Unsupported, format!("{origin}: {what}"))
-}
-
-fn origin(source: &Source, options: &ImportOptions) -> String {
-    let name = match source {
-        Source::File(path) | Source::Folder(path) => path.file_name(),
-        _ => None,
-    };
-    match name {
-        _ if !options.origin.is_empty() => options.origin.clone(),
-        Some(name) => name.to_string_lossy().into_owned(),
-        None => "what was sent".to_owned(),
-    }
 }
 
 fn context(target: &Target, options: &ImportOptions) -> Result<Context> {
@@ -204,12 +207,25 @@ fn from_whisper(recipe: &mut Recipe, facts: &whisper::Facts) {
     if let (true, Some(model)) = (recipe.model.is_empty(), &facts.model) {
         recipe.model.clone_from(model);
     }
-    let Some(language) = &facts.language else { return };
+    if let Some(language) = &facts.language {
+        add_param(recipe, "language", language);
+    }
+}
+
+/// Names the source in the recipe, unless its parameters do so already; false when they have no
+/// room for it.
+fn name_source(recipe: &mut Recipe, name: &str) -> bool {
+    add_param(recipe, "source", name);
+    recipe.params.is_object()
+}
+
+/// Adds a parameter that was not given.
+fn add_param(recipe: &mut Recipe, name: &str, value: &str) {
     if recipe.params.is_null() {
         recipe.params = Value::Object(Map::new());
     }
     if let Some(params) = recipe.params.as_object_mut() {
-        params.entry("language").or_insert_with(|| language.as_str().into());
+        params.entry(name).or_insert_with(|| value.into());
         params.sort_keys();
     }
 }

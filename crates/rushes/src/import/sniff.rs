@@ -36,7 +36,7 @@ pub(super) fn sniff(mut open: impl FnMut() -> io::Result<Text>, name: &str) -> i
     if first.starts_with("WEBVTT") {
         return Ok(Sniffed::Format(Format::Webvtt));
     }
-    if first.starts_with('{') && is_line(first, lines.get(1), name) {
+    if first.starts_with('{') && is_line(first, lines.get(1..).unwrap_or_default(), name) {
         return Ok(Sniffed::Format(Format::Jsonl));
     }
     if first.starts_with(['{', '[']) {
@@ -46,7 +46,13 @@ pub(super) fn sniff(mut open: impl FnMut() -> io::Result<Text>, name: &str) -> i
         let webvtt = extension(name) == "vtt";
         return Ok(Sniffed::Format(if webvtt { Format::Webvtt } else { Format::Srt }));
     }
-    Ok(table(first).unwrap_or_else(|| by_name(name, "it looks like none of the known formats")))
+    if let Some(found) = table(first) {
+        return Ok(found);
+    }
+    if lines.iter().any(|line| is_object(line)) {
+        return Ok(Sniffed::Format(Format::Jsonl));
+    }
+    Ok(by_name(name, "it looks like none of the known formats"))
 }
 
 /// The first lines that are not empty, trimmed.
@@ -71,15 +77,29 @@ const JSON_ARRAYS: [&str; 4] = ["entries", "segments", "annotations", "images"];
 const PLACES: [&str; 3] = ["start", "timestamp", "frame"];
 
 /// Whether the first line is a record of its own: more of them follow, or it has a place in time.
-fn is_line(line: &str, next: Option<&String>, name: &str) -> bool {
+/// A line that is broken counts too, when those after it are whole; one that is only cut off may
+/// be the beginning of a text of many lines, in which few lines are whole.
+fn is_line(line: &str, following: &[String], name: &str) -> bool {
     if ["jsonl", "ndjson"].contains(&extension(name).as_str()) {
         return true;
     }
-    let Ok(Value::Object(record)) = serde_json::from_str(line) else { return false };
-    match next {
-        Some(next) => next.starts_with('{'),
-        None => PLACES.iter().any(|place| record.contains_key(*place)),
+    let whole = |count: usize| {
+        let mut next = following.iter().take(count);
+        !following.is_empty() && next.all(|line| is_object(line))
+    };
+    match serde_json::from_str::<Value>(line) {
+        Ok(Value::Object(record)) => match following.first() {
+            Some(next) => next.starts_with('{'),
+            None => PLACES.iter().any(|place| record.contains_key(*place)),
+        },
+        Ok(_) => false,
+        Err(error) if error.is_eof() => whole(2),
+        Err(_) => whole(1),
     }
+}
+
+fn is_object(line: &str) -> bool {
+    line.starts_with('{') && serde_json::from_str::<Value>(line).is_ok()
 }
 
 /// Looks through JSON until something tells.

@@ -48,6 +48,16 @@ impl Source {
         Self::spool(File::open(path).map_err(cannot)?)
     }
 
+    /// The file's or folder's own name.
+    pub(super) fn name(&self) -> Option<String> {
+        match self {
+            Self::File(path) | Self::Folder(path) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned())
+            }
+            Self::Bytes(_) | Self::Spooled(_) => None,
+        }
+    }
+
     /// Reads a stream to its end and keeps it. A slow sender holds nobody up this way: the video
     /// is locked for writing only afterwards.
     fn spool(mut stream: impl Read) -> Result<Self> {

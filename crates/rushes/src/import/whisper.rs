@@ -10,7 +10,7 @@ use rushes_store::Kind;
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::fault::{Entries, Fault, Parsed, json_fault};
+use super::fault::{Entries, Fault, Parsed, TOO_LARGE, json_fault};
 use super::lines::Text;
 use super::outline::{Cut, Outline, Piece};
 use super::words::{self, Word};
@@ -87,11 +87,11 @@ pub(super) fn entries(text: Text, facts: Facts, context: Arc<Context>) -> Entrie
 }
 
 fn segment(cut: &Cut, apart: &mut VecDeque<Word>, context: &Context) -> Parsed {
-    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::too_large(cut.line))?;
+    let bytes = cut.bytes.as_deref().ok_or_else(|| Fault::element(cut, TOO_LARGE))?;
     serde_json::from_slice::<Map<String, Value>>(bytes)
         .map_err(json_fault)
         .and_then(|segment| spoken(segment, apart, context))
-        .map_err(|why| Fault::record(cut.line, why))
+        .map_err(|why| Fault::element(cut, why))
 }
 
 fn spoken(
@@ -150,7 +150,7 @@ fn sentences(mut words: VecDeque<Word>, context: Arc<Context>) -> Entries {
         let sentence = words::sentence(&mut words);
         number += 1;
         (!sentence.is_empty())
-            .then(|| said(sentence, &context).map_err(|why| Fault::record(number, why)))
+            .then(|| said(sentence, &context).map_err(|why| Fault::numbered(number, why)))
     }))
 }
 

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::fault::{Entries, Fault, Parsed};
 use super::lines::{Line, Lines};
 use super::mot::{finite, plain, whole};
+use super::options::Rejected;
 use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// One label file and the number of its frame.
@@ -104,7 +105,7 @@ impl Iterator for Rows {
                 continue;
             }
             let entry = row(&line, self.file.frame, self.usual, &self.context);
-            return Some(entry.map_err(|why| named(&self.file, Fault::record(line.number, why))));
+            return Some(entry.map_err(|why| named(&self.file, Fault::line(line.number, why))));
         }
     }
 }
@@ -114,7 +115,8 @@ fn named(file: &LabelFile, fault: Fault) -> Fault {
     let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match fault {
         Fault::Record(rejected) => {
-            Fault::record(rejected.line, format!("of {name}: {}", rejected.why))
+            let why = format!("of {name}: {}", rejected.why);
+            Fault::Record(Rejected { why, ..rejected })
         }
         Fault::File(why) => Fault::File(format!("{name}: {why}")),
     }

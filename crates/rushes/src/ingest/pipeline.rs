@@ -111,7 +111,7 @@ impl Rushes {
         let store = &self.inner.store;
         let probe = ffmpeg::probe(&identity.file, &self.limits())
             .await
-            .map_err(|error| error.about(&identity.name))?;
+            .map_err(|error| error.about_file(&identity.file, &identity.name))?;
         let mut video = self.describe(identity, &probe).await?;
         events
             .tell(Event::Probed {
@@ -155,8 +155,10 @@ impl Rushes {
         let mut batch = Batch::new(self.inner.store.as_ref(), self.inner.blobs.clone(), run.id);
         let mut choice = thumbnail::Choice::default();
         let mut taken = run.count;
-        while let Some(frame) =
-            shrunk.try_next().await.map_err(|error| error.about(&identity.name))?
+        while let Some(frame) = shrunk
+            .try_next()
+            .await
+            .map_err(|error| error.about_file(&identity.file, &identity.name))?
         {
             let done = frame.at - probe.start;
             taken += 1;

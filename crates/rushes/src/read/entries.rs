@@ -21,6 +21,7 @@ const USUAL: usize = 100;
 /// Asks for entries of one video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("required" = ["video"])))]
 #[serde(default, deny_unknown_fields)]
 pub struct EntriesRequest {
     /// The video: id, unique prefix of an id, or name.

@@ -39,7 +39,12 @@ pub(super) mod namespace {
 impl Rushes {
     /// The one video that `name` means: an id, a unique prefix of ids, or a name.
     pub(crate) async fn resolve(&self, name: &str) -> Result<From<Arc<Video>>> {
-        if name.is_empty() || name.len() > 1024 || name.contains('\0') {
+        if name.is_empty() {
+            return Err(Error::invalid(
+                "`video` is missing: name one by its id, a unique prefix of its id, or its name",
+            ));
+        }
+        if name.len() > 1024 || name.contains('\0') {
             return Err(Error::invalid("a video is named by 1 to 1024 bytes without NUL"));
         }
         let store = self.inner.store.clone();

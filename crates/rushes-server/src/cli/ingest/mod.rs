@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rushes::ingest::{IngestOptions, Ingested, Source};
-use rushes::{Error, ErrorKind, Result, Rushes};
+use rushes::{Error, ErrorKind, Result, Rushes, bounded};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -51,7 +51,7 @@ pub(crate) struct Ingest {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Frames {
-    /// A frame each so often, as 500ms, 1s or 2.5 [default: 1s]
+    /// A frame each so often, as 500ms, 2.5 (seconds), 1m or 1h [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = words::step, allow_negative_numbers = true)]
     every: Option<f64>,
     /// So many frames, evenly spaced
@@ -211,7 +211,15 @@ fn summarise(out: &Output, failures: &[Failure]) -> Result<()> {
     if out.json || failures.is_empty() {
         return Ok(());
     }
-    let failed = failures.iter().map(|Failure { file, error }| format!("  {file}: {error}\n"));
+    let failed = failures.iter().map(|Failure { file, error }| {
+        // Most errors begin with the file's name.
+        let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
+        let error = error.to_string();
+        let why = [file.as_str(), &name]
+            .iter()
+            .find_map(|name| error.strip_prefix(*name)?.strip_prefix(": "));
+        format!("  {}\n", bounded(&format!("{file}: {}", why.unwrap_or(&error))))
+    });
     let text = format!("failed:\n{}", failed.collect::<String>());
     progress::note(&text);
     Ok(())

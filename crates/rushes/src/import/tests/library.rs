@@ -31,6 +31,10 @@ impl Library {
         self.rushes.import_file("clip.mp4", &file, options).await
     }
 
+    async fn bytes(&self, text: &'static str, options: ImportOptions) -> Imported {
+        self.rushes.import_bytes("clip.mp4", text.into(), options).await.unwrap()
+    }
+
     /// All that is known.
     async fn entries(&self) -> Vec<Entry> {
         let query = EntryQuery {
@@ -67,9 +71,35 @@ async fn importing_the_same_again_changes_nothing() {
     let first = library.import("a.jsonl", TWO, captions("m")).await.unwrap();
     assert_eq!((first.added["caption"], first.unchanged), (2, 0));
     let array = format!("[{}]", TWO.trim().replace('\n', ","));
-    let again = library.import("b.json", &array, captions("m")).await.unwrap();
-    assert_eq!((again.added.len(), again.unchanged), (0, 2));
+    let again = library.import("a.jsonl", &array, captions("m")).await.unwrap();
+    assert_eq!((again.added.len(), again.unchanged, again.removed), (0, 2, 0));
     assert_eq!(library.texts().await, ["one", "two"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_file_takes_the_place_of_what_it_gave_before() {
+    let library = Library::new().await;
+    library.import("other.jsonl", "{\"start\":0,\"text\":\"zero\"}", captions("")).await.unwrap();
+    library.import("a.jsonl", TWO, captions("")).await.unwrap();
+    let kept = library.entries().await[1].clone();
+    let corrected = TWO.replace("two", "TWO");
+    let done = library.import("a.jsonl", &corrected, captions("")).await.unwrap();
+    assert_eq!((done.added["caption"], done.unchanged, done.removed), (1, 1, 1));
+    assert_eq!(library.texts().await, ["zero", "one", "TWO"]);
+    // References to what did not change still lead there.
+    assert!(library.entries().await.contains(&kept));
+    assert_eq!(kept.recipe.params["source"], "a.jsonl");
+
+    let add = ImportOptions { add: true, ..captions("") };
+    library.import("a.jsonl", TWO, add).await.unwrap();
+    assert_eq!(library.texts().await.len(), 4);
+    // By another model, and from bytes that have no name, entries stand beside.
+    library.import("a.jsonl", TWO, captions("m")).await.unwrap();
+    for _ in 0..2 {
+        library.bytes(TWO, captions("m")).await;
+        library.bytes("{\"start\":3,\"text\":\"three\"}", captions("m")).await;
+    }
+    assert_eq!(library.texts().await.len(), 4 + 2 + 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +137,12 @@ async fn bad_records_are_counted_and_the_first_ten_listed() {
     let text = format!("{TWO}{}", "bad\n".repeat(12));
     let done = library.import("a.jsonl", &text, captions("m")).await.unwrap();
     assert_eq!((done.added["caption"], done.rejected, done.rejections.len()), (2, 12, 10));
-    assert_eq!(done.rejections[0].line, 3);
+    let first = done.rejections[0].to_string();
+    assert!(first.starts_with("line 3: not JSON"), "{first}");
+    let array = "[{\"start\":1,\"text\":\"x\"}, {\"start\":-1,\"text\":\"y\"}]";
+    let done = library.import("a.json", array, captions("m")).await.unwrap();
+    let first = done.rejections[0].to_string();
+    assert!(first.starts_with("record 2 (line 1): start must be"), "{first}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +185,7 @@ async fn a_whisper_file_says_what_made_it() {
     let timelines = library.rushes.inner.store.timelines(&target().video.id).await.unwrap();
     let recipe = &timelines[0].recipes[0];
     assert_eq!((recipe.tool.as_str(), recipe.model.as_str()), ("whisper", "large-v3"));
-    assert_eq!(recipe.params, serde_json::json!({ "language": "en" }));
+    assert_eq!(recipe.params, serde_json::json!({ "language": "en", "source": "a.json" }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +199,7 @@ async fn a_folder_of_labels_is_one_import_with_named_classes() {
     let done =
         library.rushes.import_file("clip.mp4", &folder, ImportOptions::default()).await.unwrap();
     assert_eq!((done.added["object"], done.rejected), (3, 1));
-    assert_eq!(done.rejections[0].line, 2);
+    assert_eq!(done.rejections[0].line, Some(2));
     assert!(done.rejections[0].why.starts_with("of clip_10.txt: expected class x y"));
     let all = library.entries().await;
     let found: Vec<_> = all.iter().map(|entry| (entry.start, entry.data.clone())).collect();
@@ -175,7 +210,12 @@ async fn a_folder_of_labels_is_one_import_with_named_classes() {
     assert_eq!(found[0].1, first);
     assert_eq!(found[1].1["label"], "class 7");
     assert_eq!((&found[1].1["score"], &found[2].1["track"]), (&0.25.into(), &7.into()));
-    let format = ImportOptions { format: Some(Format::Yolo), ..Default::default() };
+    let format = ImportOptions {
+        format: Some(Format::Yolo),
+        source: Some("labels".to_owned()),
+        add: true,
+        ..Default::default()
+    };
     let one =
         library.rushes.import_file("clip.mp4", &folder.join("clip_2.txt"), format).await.unwrap();
     assert_eq!(one.unchanged, 2);

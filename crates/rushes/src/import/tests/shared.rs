@@ -7,7 +7,7 @@ use rushes_store::{BlobHash, NewEntry, Video, VideoId};
 use serde_json::json;
 
 use super::super::fault::{Fault, Parsed};
-use super::super::options::{Format, ImportOptions};
+use super::super::options::{Format, ImportOptions, Rejected};
 use super::super::plan::{Plan, Target};
 use super::super::source::Source;
 use crate::error::Result;
@@ -67,7 +67,7 @@ pub(super) fn entries(text: impl AsRef<[u8]>, options: &ImportOptions) -> Vec<Ne
 pub(super) fn faults(text: impl AsRef<[u8]>, options: &ImportOptions) -> Vec<(u64, String)> {
     let bad = read(text, options).unwrap().into_iter().filter_map(std::result::Result::err);
     bad.map(|fault| match fault {
-        Fault::Record(rejected) => (rejected.line, rejected.why),
+        Fault::Record(Rejected { line, record, why }) => (line.or(record).unwrap_or(0), why),
         Fault::File(why) => (0, why),
     })
     .collect()

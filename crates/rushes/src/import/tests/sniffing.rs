@@ -34,6 +34,11 @@ fn what_it_is_shows_in_what_it_says() {
         ("0 412 0 842 124 0 0 0 0 \"worker\"", "x.txt", Format::Mot),
         ("0 0.2 0.7 0.1 0.2 3", "x_1.txt", Format::Yolo),
         ("broken", "x.jsonl", Format::Jsonl),
+        ("broken\n{\"start\":1}", "", Format::Jsonl),
+        ("{\"start\": 1,}\n{\"start\":1}", "", Format::Jsonl),
+        ("{\"start\": 1, \"te\n{\"start\":1}\n{\"start\":2}", "", Format::Jsonl),
+        ("{\"entries\": [\n{\"start\":1}\n]}", "", Format::Json),
+        ("{\"entries\": [\n{\"start\":1},\n{\"start\":1}\n]}", "", Format::Json),
     ] {
         assert_eq!(sniffed(text, name), Sniffed::Format(format), "{text}");
     }
