@@ -166,8 +166,8 @@ fn format_of(media_type: &str) -> Option<Format> {
     params(("id" = String, Path, description = "Id, unique prefix of an id, or name"), Import),
     request_body(content_type = "application/octet-stream", content = super::openapi::Binary),
     responses((status = 200, body = Imported), (status = 400, body = Problem),
-        (status = 404, body = Problem), (status = 413, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem)))]
 async fn import(
     State(app): State<App>,
     Path(id): Path<String>,

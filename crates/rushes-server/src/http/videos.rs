@@ -70,7 +70,8 @@ async fn get(State(app): State<App>, Path(id): Path<String>) -> Result<axum::Jso
 /// Deletes a video: its entries, its conversation, and pictures that no other video uses.
 #[utoipa::path(delete, path = "/v1/videos/{id}", tag = "videos",
     params(("id" = String, Path, description = "Id, unique prefix of an id, or name")),
-    responses((status = 200, body = Removed), (status = 404, body = Problem)))]
+    responses((status = 200, body = Removed), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
 async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -145,8 +146,8 @@ impl Upload {
     request_body(content_type = "application/octet-stream", content = super::openapi::Binary),
     responses((status = 201, body = Ingested), (status = 200, body = Ingested,
         description = "These bytes were ingested by this recipe before"),
-        (status = 400, body = Problem), (status = 413, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 400, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem)))]
 async fn upload(
     State(app): State<App>,
     Query(upload): Query<Upload>,

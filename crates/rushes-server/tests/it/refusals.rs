@@ -178,6 +178,9 @@ fn times_and_sizes_out_of_bounds() {
         &["ingest", media::clip().to_str().unwrap(), "--every", "-1"],
         &["ingest", media::clip().to_str().unwrap(), "--quality", "400"],
         &["ingest", media::clip().to_str().unwrap(), "--at", "NaN"],
+        // Known only when the video has been looked at.
+        &["ingest", media::clip().to_str().unwrap(), "--at", "99999"],
+        &["ingest", media::other_clip().to_str().unwrap(), "--at", "99999"],
     ] {
         let run = library.run(words);
         assert_eq!(run.code, 2, "{words:?}: {run:?}");

@@ -38,6 +38,7 @@ mod subtitle;
 mod timing;
 mod timing_bytes;
 mod tools;
+mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::input::{input, words};
 use super::limits::Limits;
 use super::mend::{Listed, mended};
 use super::timing::{FrameTime, Timing};
+use super::whole;
 use crate::error::{Error, Kind, Result};
 
 /// Most frames of one video: 77 hours at 60 a second.
@@ -140,8 +141,8 @@ pub(super) async fn extent(
 /// All packets of the stream.
 ///
 /// # Errors
-/// `Unsupported` when the container says that the file breaks off (MP4 and Matroska can tell): what
-/// was cut away would be missing without a sign.
+/// `Unsupported` when the container says that the file breaks off (MP4, Matroska, AVI and Ogg can
+/// tell): what was cut away would be missing without a sign.
 async fn packets(path: &Path, stream: &str, limits: &Limits) -> Result<Packets> {
     let mut packets = Packets::default();
     let entries = "packet=stream_index,pts,dts,duration,flags";
@@ -157,7 +158,7 @@ async fn packets(path: &Path, stream: &str, limits: &Limits) -> Result<Packets> 
         packets.all.len()
     })
     .await?;
-    if complaints.cut_short() {
+    if complaints.cut_short() || whole::breaks_off(path).is_ok_and(|breaks_off| breaks_off) {
         let text = format!(
             "{}: the file is cut short; get it whole, or keep what is there: ffmpeg -i FILE -c copy \
              NEW",

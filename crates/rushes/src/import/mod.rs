@@ -13,6 +13,8 @@ mod coco;
 mod context;
 mod cue;
 mod fault;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod json;
 mod jsonl;
 mod lines;

@@ -122,13 +122,26 @@ impl Rushes {
             .await;
         let run = store.run_open(&video.id, recipe, true).await?;
         let mut ingested = Ingested { resumed: run.count, ..Ingested::of(&video) };
-        let chosen = self.frames(identity, options, &probe, &run, &mut ingested, events).await?;
+        let chosen = self.frames(identity, options, &probe, &run, &mut ingested, events).await;
+        let chosen = match chosen {
+            Ok(chosen) => chosen,
+            Err(error) => return Err(self.given_up(&run, error).await?),
+        };
         let _hold = self.put_files(identity, &mut video, &probe, chosen).await?;
         let kinds = [EntryKind::frame()];
         let finished = store.finish_ingest(&video, run.id, &kinds, Older::Keep).await?;
         self.applied(&finished.change).await;
         ingested.frames = finished.added;
         Ok((video, Some(probe), ingested))
+    }
+
+    /// Drops a run that would fail again, and what it wrote; one that may go on later is kept.
+    async fn given_up(&self, run: &Run, error: Error) -> Result<Error> {
+        if matches!(error.kind(), Kind::Invalid | Kind::Unsupported | Kind::TooLarge) {
+            let unused = self.inner.store.run_abort(run.id).await?;
+            self.delete_blobs(unused).await?;
+        }
+        Ok(error)
     }
 
     /// The pipeline proper. Returns the picture that suits a thumbnail best.

@@ -33,8 +33,14 @@ async fn what_is_no_video_is_refused_with_a_reason() {
     let bytes = std::fs::read(whole).unwrap();
     let cut = clips.write("cut.mp4", &bytes[..bytes.len() / 2]);
     assert_says(&refusal(&cut).await, Kind::Unsupported, &["cut.mp4", "cut short", "moov"]);
-    for name in ["fast.mp4", "fast.mkv"] {
-        let whole = clips.h264(name, 10, 3.0, "-movflags +faststart -g 5");
+    let theora = "-f lavfi -i testsrc2=s=64x48:r=10:d=3 -f lavfi -i sine=d=3 -c:v libtheora -g 5";
+    for (name, whole) in [
+        ("fast.mp4", clips.h264("fast.mp4", 10, 3.0, "-movflags +faststart -g 5")),
+        ("fast.mkv", clips.h264("fast.mkv", 10, 3.0, "-g 5")),
+        ("old.avi", clips.h264("old.avi", 10, 3.0, "-g 5")),
+        ("old.ogv", clips.make("old.ogv", theora)),
+    ] {
+        probed(&whole).await;
         let bytes = std::fs::read(&whole).unwrap();
         let cut = clips.write(&format!("cut{name}"), &bytes[..bytes.len() * 6 / 10]);
         assert_says(&refusal(&cut).await, Kind::Unsupported, &[name, "cut short"]);
