@@ -189,7 +189,8 @@ async fn a_dropped_ingest_is_invisible_and_the_next_one_finishes_it() {
     let fresh = tempfile::tempdir().unwrap();
     let whole = open(fresh.path()).await;
     let expected = whole.ingest(Source::File(path), options, None).await.unwrap();
-    assert_eq!(done.frames, expected.frames);
+    // Many batches: none is lost at its boundary, whether resumed or written in one go.
+    assert_eq!((done.frames, expected.frames), (500, 500));
     let times = |rushes: Rushes| {
         let request = all(&done.video, "frame");
         async move {

@@ -9,21 +9,24 @@ use rushes::{Result, Rushes};
 /// The setting that has a flag of its own, since every command needs it.
 const LIBRARY: &str = "library";
 
+/// Where a command's help lists these flags: after its own.
+const EVERYWHERE: &str = "For every command";
+
 /// Flags that every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Globals {
     /// The library's folder [env: RUSHES_LIBRARY] [default: rushes in the user's data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) library: Option<PathBuf>,
     /// Answer in JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Log more on standard error (twice: much more)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub(crate) verbose: u8,
     /// The file of settings [env: RUSHES_CONFIG] [default: rushes.toml here or in the user's
     /// configuration folder]
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     #[command(flatten)]
     others: SettingFlags,

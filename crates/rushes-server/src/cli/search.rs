@@ -45,12 +45,21 @@ impl Search {
             limit: self.limit,
             offset: self.offset,
         };
+        let asked = match (&request.text, request.kinds.len()) {
+            (Some(_), 0) => SPOKEN_OR_SEEN,
+            (None, 0) => 1,
+            (_, kinds) => kinds,
+        };
         let found = globals.open().await?.search(&request).await?;
-        out.answer(&found, human)
+        out.answer(&found, |found| human(found, asked))
     }
 }
 
-fn human(results: &SearchResults) -> String {
+/// How many kinds words are expected in when none is named: captions and transcripts.
+const SPOKEN_OR_SEEN: usize = 2;
+
+/// What was found among so many kinds.
+fn human(results: &SearchResults, asked: usize) -> String {
     let mut table = Table::new(&["TIME", "KIND", "VIDEO", "REFERENCE", "WHAT"]);
     for found in &results.items {
         table.row([
@@ -62,10 +71,8 @@ fn human(results: &SearchResults) -> String {
         ]);
     }
     let mut text = table.text();
-    if table.is_empty() && results.never_computed.is_empty() {
+    if table.is_empty() && results.never_computed.len() < asked {
         text += "none found\n";
-    } else if table.is_empty() {
-        text += "nothing found:\n";
     }
     for kind in &results.never_computed {
         text += &format!("{kind}: never computed for any of these videos\n");

@@ -164,9 +164,13 @@ fn a_search_tells_never_computed_from_none_found() {
     assert!(!never.contains("none found"), "{never}");
     let spoken = media::written("spoken.srt", b"1\n00:00:01,000 --> 00:00:02,000\nhello\n");
     let seen = media::written("seen.srt", b"1\n00:00:01,000 --> 00:00:02,000\na crowd\n");
-    let (spoken, seen) = (spoken.to_str().unwrap(), seen.to_str().unwrap());
-    let words = ["import", &id, "--transcript", spoken, "--captions", seen];
-    assert_eq!(library.run(words).code, 0);
+    let import = |flag: &str, file: std::path::PathBuf| {
+        assert_eq!(library.run(["import", &id, flag, file.to_str().unwrap()]).code, 0);
+    };
+    import("--transcript", spoken);
+    let both = library.run(["search", "kite"]).text();
+    assert!(both.starts_with("none found\ncaption: never computed"), "{both}");
+    import("--captions", seen);
     assert_eq!(library.run(["search", "kite"]).text(), "none found\n");
 }
 

@@ -236,3 +236,33 @@ impl Display {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One step on screen, as (right, down).
+    type Step = (i64, i64);
+
+    /// Where each turn's filter carries what is to the right and what is below.
+    const CARRIED: [(Turn, Step, Step); 8] = [
+        (Turn::Upright, (1, 0), (0, 1)),
+        (Turn::Clockwise, (0, 1), (-1, 0)),
+        (Turn::Half, (-1, 0), (0, -1)),
+        (Turn::Counterclockwise, (0, -1), (1, 0)),
+        (Turn::FlipVertical, (1, 0), (0, -1)),
+        (Turn::FlipHorizontal, (-1, 0), (0, 1)),
+        (Turn::ClockwiseFlip, (0, -1), (-1, 0)),
+        (Turn::CounterclockwiseFlip, (0, 1), (1, 0)),
+    ];
+
+    #[test]
+    fn a_display_matrix_names_the_turn_that_does_the_same_mirrored_or_not() {
+        for (turn, right, below) in CARRIED {
+            let one = 1 << 16;
+            let matrix =
+                [right.0 * one, right.1 * one, 0, below.0 * one, below.1 * one, 0, 0, 0, 1 << 30];
+            assert_eq!(Turn::from_matrix(matrix), turn);
+        }
+    }
+}
