@@ -6,21 +6,21 @@ use axum::http::{HeaderMap, header};
 use rushes::Error;
 use rushes::import::{Format, ImportOptions, Imported};
 use rushes::read::{Entries, EntriesRequest};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::answer::Answer;
 use super::app::App;
-use super::asking::{self, Path, Query};
+use super::asking::{self, Json, Path, Query};
 use super::problem::Problem;
 use super::videos::spooled;
 use crate::words::{self, Seconds};
 
 /// The routes of this resource.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(entries, import))
+    OpenApiRouter::new().routes(routes!(entries, import)).routes(routes!(of_many))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -66,6 +66,78 @@ async fn entries(
     let entries = app.engine.entries(&request).await?;
     let served = entries.served;
     Ok(Answer(entries, served))
+}
+
+/// The same window of many videos.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Many {
+    /// Videos, 1 to 1000: ids, unique prefixes, or names.
+    videos: Vec<String>,
+    /// Kinds; all when not given.
+    #[serde(default)]
+    kinds: Vec<String>,
+    /// From this second, included.
+    from: Option<f64>,
+    /// To this second, excluded.
+    to: Option<f64>,
+    /// Only entries made by this model.
+    model: Option<String>,
+    /// Entries for each video, 1 to 1000; 100 when not given.
+    limit: Option<usize>,
+}
+
+/// What each video had, in the order of the request.
+#[derive(Debug, Serialize, ToSchema)]
+struct ManyEntries {
+    items: Vec<OfVideo>,
+}
+
+/// One video's entries, or why there are none.
+#[derive(Debug, Serialize, ToSchema)]
+struct OfVideo {
+    /// As the request named it.
+    video: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
+}
+
+/// The most videos of one request.
+const MOST_VIDEOS: usize = 1000;
+
+/// Entries of many videos in the same window of time; one query for all that is not cached.
+#[utoipa::path(post, path = "/v1/entries", tag = "entries", request_body = Many,
+    responses((status = 200, body = ManyEntries), (status = 400, body = Problem)))]
+async fn of_many(
+    State(app): State<App>,
+    Json(many): Json<Many>,
+) -> Result<axum::Json<ManyEntries>, Problem> {
+    if !(1..=MOST_VIDEOS).contains(&many.videos.len()) {
+        let count = many.videos.len();
+        let text = format!("videos must name 1 to {MOST_VIDEOS} videos, not {count}");
+        return Err(Error::invalid(text).into());
+    }
+    let request = |video: &String| EntriesRequest {
+        video: video.clone(),
+        kinds: many.kinds.clone(),
+        from: many.from,
+        to: many.to,
+        model: many.model.clone(),
+        limit: many.limit,
+        cursor: None,
+    };
+    let requests: Vec<_> = many.videos.iter().map(request).collect();
+    let answers = app.engine.entries_of(&requests).await;
+    let item = |(video, answer): (&String, rushes::Result<Entries>)| {
+        let (entries, error) = match answer {
+            Ok(entries) => (Some(entries), None),
+            Err(error) => (None, Some(Problem::from(error))),
+        };
+        OfVideo { video: video.clone(), entries, error }
+    };
+    Ok(axum::Json(ManyEntries { items: many.videos.iter().zip(answers).map(item).collect() }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -281,3 +281,18 @@ fn an_upload_over_the_bound_is_refused_and_leaves_nothing() {
     assert!(why.contains("upload"), "{why}");
     assert_eq!(library.held(), before);
 }
+
+#[test]
+fn many_videos_are_asked_in_one_call() {
+    let (library, id) = Library::with_entries();
+    let server = Server::start(&library);
+    let body = json!({ "videos": [id, "nobody.mp4"], "kinds": ["caption"], "from": 0, "to": 2 });
+    let answer = server.post_json("/v1/entries", &body);
+    let items = &answer.json()["items"];
+    assert_eq!(items[0]["entries"]["items"][0]["data"]["text"], "A red kite turns", "{answer:?}");
+    assert_eq!(
+        (&items[1]["video"], &items[1]["error"]["status"]),
+        (&json!("nobody.mp4"), &json!(404))
+    );
+    server.post_json("/v1/entries", &json!({ "videos": [] })).problem(400);
+}

@@ -58,7 +58,7 @@ async fn read(inner: &Arc<Inner>, order: Order) -> u64 {
         limit: MOST,
         after: None,
     };
-    engine.read_ahead(&order.video, &query).await.unwrap_or_else(|error| {
+    engine.read_ahead(order.video, query).await.unwrap_or_else(|error| {
         tracing::debug!(%error, "a read ahead failed");
         0
     })

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::future::join_all;
 use rushes_store::{Entry, EntryQuery, Kind, Page, Timeline, Video, VideoId, Window};
 use serde::{Deserialize, Serialize};
 
 use super::cursor;
 use super::fetch::From;
 use super::key::Scopes;
-use super::served::Served;
+use super::segments::Ask;
+use super::served::{Served, Tier};
 use crate::engine::Rushes;
 use crate::error::{Error, Result};
 
@@ -62,13 +64,48 @@ impl Rushes {
     /// Entries of a video in a window, in time order, page by page. Fails when the video is
     /// unknown, or a time, the limit or the cursor cannot be meant.
     pub async fn entries(&self, request: &EntriesRequest) -> Result<Entries> {
+        let mut answers = self.entries_of(std::slice::from_ref(request)).await;
+        answers.pop().unwrap_or_else(|| Err(Error::invalid("nothing was asked for")))
+    }
+
+    /// The answers to several requests, in their order: what is missing in the cache for any of
+    /// them is asked of the store at once. At most 1000 requests.
+    pub async fn entries_of(&self, requests: &[EntriesRequest]) -> Vec<Result<Entries>> {
         let began = Instant::now();
+        let asked = join_all(requests.iter().map(|request| self.asked(request))).await;
+        let asks: Vec<Ask> = asked.iter().flatten().map(|(ask, _)| ask.clone()).collect();
+        let mut pages = self.pages(&asks).await.into_iter();
+        let mut answers = Vec::with_capacity(requests.len());
+        for asked in asked {
+            answers.push(match asked {
+                Ok((ask, tier)) => match pages.next() {
+                    Some(Ok(page)) => self.answered(&ask, page, tier, began).await,
+                    Some(Err(error)) => Err(error),
+                    None => Err(Error::invalid("nothing was asked for")),
+                },
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+
+    async fn asked(&self, request: &EntriesRequest) -> Result<(Ask, Tier)> {
         let video = self.resolve(&request.video).await?;
         let query = query(&video.value.id, request)?;
-        let page = self.page(&video.value, &query).await?;
-        let known = self.known(&video.value.id).await?;
-        let next = page.value.next.map(|place| cursor::write(place, &question(&query)));
-        let tier = video.tier.max(page.tier).max(known.tier);
+        Ok((Ask { video: video.value, query }, video.tier))
+    }
+
+    async fn answered(
+        &self,
+        ask: &Ask,
+        page: From<Page<Arc<Entry>>>,
+        tier: Tier,
+        began: Instant,
+    ) -> Result<Entries> {
+        let Ask { video, query } = ask;
+        let known = self.known(&video.id).await?;
+        let next = page.value.next.map(|place| cursor::write(place, &question(query)));
+        let tier = tier.max(page.tier).max(known.tier);
         Ok(Entries {
             items: page.value.items,
             next,
@@ -77,30 +114,46 @@ impl Rushes {
         })
     }
 
-    /// A page of entries: from the segments of their timelines, else by a query of its own.
+    /// A page of entries.
     pub(crate) async fn page(
         &self,
         video: &Video,
-        query: &EntryQuery,
+        query: EntryQuery,
     ) -> Result<From<Page<Arc<Entry>>>> {
-        self.note_read(video, query);
-        if let Some(page) = self.assembled(video, query).await? {
-            return Ok(page);
-        }
-        let page = self.page_as_asked(query).await?;
-        let SharedPage { items, next } = page.value.as_ref();
-        Ok(From { value: Page { items: items.clone(), next: *next }, tier: page.tier })
+        let ask = Ask { video: Arc::new(video.clone()), query };
+        let page = self.pages(std::slice::from_ref(&ask)).await.pop();
+        page.unwrap_or_else(|| Err(Error::invalid("nothing was asked for")))
     }
 
-    async fn page_as_asked(&self, query: &EntryQuery) -> Result<From<Arc<SharedPage>>> {
+    /// Pages of entries: from the segments of their timelines, else by queries of their own.
+    async fn pages(&self, asks: &[Ask]) -> Vec<Result<From<Page<Arc<Entry>>>>> {
+        asks.iter().for_each(|ask| self.note_read(&ask.video, &ask.query));
+        let assembled = match self.assembled(asks).await {
+            Ok(assembled) => assembled,
+            Err(error) => return asks.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut pages = Vec::with_capacity(asks.len());
+        for (ask, assembled) in asks.iter().zip(assembled) {
+            pages.push(match assembled {
+                Some(page) => Ok(page),
+                None => self.page_as_asked(&ask.query).await,
+            });
+        }
+        pages
+    }
+
+    async fn page_as_asked(&self, query: &EntryQuery) -> Result<From<Page<Arc<Entry>>>> {
         let store = self.inner.store.clone();
         let scopes = Scopes::of_kinds(&query.video, &query.kinds);
         let query = query.clone();
-        self.records(format!("page/{query:?}"), &scopes, move || async move {
-            let Page { items, next } = store.entries(&query).await?;
-            Ok(SharedPage { items: items.into_iter().map(Arc::new).collect(), next })
-        })
-        .await
+        let page: From<Arc<SharedPage>> = self
+            .records(format!("page/{query:?}"), &scopes, move || async move {
+                let Page { items, next } = store.entries(&query).await?;
+                Ok(SharedPage { items: items.into_iter().map(Arc::new).collect(), next })
+            })
+            .await?;
+        let SharedPage { items, next } = page.value.as_ref();
+        Ok(From { value: Page { items: items.clone(), next: *next }, tier: page.tier })
     }
 }
 

@@ -77,7 +77,7 @@ impl Rushes {
     ) -> Result<From<Vec<Arc<Entry>>>> {
         let (id, kinds) = (video.id.clone(), kinds.to_vec());
         let query = EntryQuery { video: id, kinds, window, model: None, limit, after: None };
-        let page = self.page(video, &query).await?;
+        let page = self.page(video, query).await?;
         Ok(From { value: page.value.items, tier: page.tier })
     }
 

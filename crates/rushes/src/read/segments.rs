@@ -11,8 +11,9 @@ use std::cmp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures::future::try_join_all;
 use rushes_cache::{Fetched, Key, LoadError, Loaded, Wanted};
-use rushes_store::{Cursor, Entry, EntryQuery, Kind, Page, Video, VideoId, Window};
+use rushes_store::{Cursor, Entry, EntryQuery, Kind, Page, Timeline, Video, VideoId, Window};
 use serde::{Deserialize, Serialize};
 
 use super::fetch::{self, From, namespace};
@@ -40,14 +41,35 @@ struct Segment {
     too_dense: bool,
 }
 
+/// A window of a video that somebody asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) video: Arc<Video>,
+    pub(super) query: EntryQuery,
+}
+
+/// What came of an ask: nothing where a query of its own is cheaper.
+type Assembled = Option<From<Page<Arc<Entry>>>>;
+
 /// What a read of a window found so far in one kind.
 struct Reader {
+    /// Which ask it reads for.
+    ask: usize,
     kind: Kind,
     grid: Grid,
     /// The next segment to look into, and the last.
     next: i64,
     last: i64,
     found: Vec<Arc<Entry>>,
+}
+
+/// How far an ask is.
+struct Progress {
+    tier: Tier,
+    /// Segments that were looked into.
+    looked: usize,
+    /// Too many segments are needed, or one of them is too dense.
+    given_up: bool,
 }
 
 /// Why segments are read.
@@ -67,76 +89,66 @@ struct Piece {
 }
 
 impl Rushes {
-    /// The page that the query asks for, from segments where that is cheaper than a query of its
-    /// own. `None`: it is not.
-    pub(super) async fn assembled(
-        &self,
-        video: &Video,
-        query: &EntryQuery,
-    ) -> Result<Option<From<Page<Arc<Entry>>>>> {
+    /// The pages that are asked for, from segments where that is cheaper than a query of its own;
+    /// what is missing for any of them is loaded at once.
+    pub(super) async fn assembled(&self, asks: &[Ask]) -> Result<Vec<Assembled>> {
         for _ in 0..ATTEMPTS {
             self.freshen().await?;
             let before = self.inner.freshness.applied();
-            let page = self.assemble(video, query, Purpose::Demand).await?;
-            let Some(page) = page else { return Ok(None) };
+            let pages = self.assemble(asks, Purpose::Demand).await?;
             // Segments from before and after a commit must not stand in one answer.
             if self.inner.freshness.applied() == before {
-                return Ok(Some(page));
+                return Ok(pages);
             }
         }
-        Ok(None)
+        Ok(asks.iter().map(|_| None).collect())
     }
 
     /// Brings the segments of a window that are missing into the cache, and tells how many bytes
     /// they have.
-    pub(crate) async fn read_ahead(&self, video: &Video, query: &EntryQuery) -> Result<u64> {
+    pub(crate) async fn read_ahead(&self, video: Arc<Video>, query: EntryQuery) -> Result<u64> {
         self.freshen().await?;
         let brought = AtomicU64::new(0);
-        self.assemble(video, query, Purpose::Ahead(&brought)).await?;
+        self.assemble(&[Ask { video, query }], Purpose::Ahead(&brought)).await?;
         Ok(brought.into_inner())
     }
 
-    async fn assemble(
-        &self,
-        video: &Video,
-        query: &EntryQuery,
-        purpose: Purpose<'_>,
-    ) -> Result<Option<From<Page<Arc<Entry>>>>> {
-        let known = self.known(&video.id).await?;
-        let mut tier = known.tier;
-        let asked = |kind: &Kind| query.kinds.is_empty() || query.kinds.contains(kind);
-        let timelines = known.value.iter().filter(|known| known.count > 0 && asked(&known.kind));
-        let mut readers: Vec<Reader> = timelines
-            .map(|timeline| Reader::new(timeline.kind.clone(), Grid::of(video, timeline), query))
+    async fn assemble(&self, asks: &[Ask], purpose: Purpose<'_>) -> Result<Vec<Assembled>> {
+        let known = try_join_all(asks.iter().map(|ask| self.known(&ask.video.id))).await?;
+        let begin = |known: &From<_>| Progress { tier: known.tier, looked: 0, given_up: false };
+        let mut progress: Vec<Progress> = known.iter().map(begin).collect();
+        let known = known.iter().map(|known| known.value.as_slice());
+        let mut readers: Vec<Reader> = asks
+            .iter()
+            .zip(known)
+            .enumerate()
+            .flat_map(|(n, (ask, known))| ask.readers(n, known))
             .collect();
-        let mut looked = 0;
         loop {
-            let round = round(&readers, video, query);
-            looked += round.len();
+            let round = round(&readers, asks, &mut progress);
             if round.is_empty() {
                 break;
             }
-            if looked > MOST {
-                return Ok(None);
-            }
-            for (piece, segment) in
-                round.iter().zip(self.segments(video, &readers, &round, purpose).await?)
-            {
-                tier = tier.max(segment.tier);
+            let segments = self.segments(asks, &readers, &round, purpose).await?;
+            for (piece, segment) in round.iter().zip(segments) {
                 let Some(reader) = readers.get_mut(piece.reader) else { continue };
-                if segment.value.too_dense {
-                    return Ok(None);
-                }
-                reader.take(piece.slot, &segment.value.entries, query);
+                let (Some(ask), Some(so_far)) =
+                    (asks.get(reader.ask), progress.get_mut(reader.ask))
+                else {
+                    continue;
+                };
+                so_far.tier = so_far.tier.max(segment.tier);
+                so_far.given_up |= segment.value.too_dense;
+                reader.take(piece.slot, &segment.value.entries, &ask.query);
             }
         }
-        Ok(Some(From { value: merged(readers, query.limit), tier }))
+        Ok(pages(asks, readers, &progress))
     }
 
     /// The segments of a round, in its order: those in memory, and the others by one load.
     async fn segments(
         &self,
-        video: &Video,
+        asks: &[Ask],
         readers: &[Reader],
         round: &[Piece],
         purpose: Purpose<'_>,
@@ -152,7 +164,7 @@ impl Rushes {
         }
         if !missing.is_empty() {
             let _demanding = matches!(purpose, Purpose::Demand).then(|| prefetch.demand.begin());
-            let loaded = self.load(video, readers, &missing).await?;
+            let loaded = self.load(asks, readers, &missing).await?;
             if let Purpose::Ahead(brought) = purpose {
                 self.note_brought(&missing, &loaded, brought);
             }
@@ -172,26 +184,28 @@ impl Rushes {
 
     async fn load(
         &self,
-        video: &Video,
+        asks: &[Ask],
         readers: &[Reader],
         missing: &[&Piece],
     ) -> Result<Vec<Fetched>> {
         let mut wanted = Vec::with_capacity(missing.len());
         let mut stretches = Vec::with_capacity(missing.len());
         for piece in missing {
-            let Some(Reader { kind, grid, .. }) = readers.get(piece.reader) else { continue };
+            let Some(Reader { ask, kind, grid, .. }) = readers.get(piece.reader) else { continue };
+            let Some(Ask { video, .. }) = asks.get(*ask) else { continue };
             let scopes = Scopes::of_segment(&video.id, kind, grid, piece.slot);
             wanted.push(Wanted { key: piece.key.clone(), scopes });
-            stretches.push((piece.key.clone(), kind.clone(), grid.window(piece.slot)));
+            let (video, kind, window) = (video.id.clone(), kind.clone(), grid.window(piece.slot));
+            stretches.push((piece.key.clone(), Stretch { video, kind, window }));
         }
-        let (engine, id) = (self.clone(), video.id.clone());
-        let (stretches, ttl) = (Arc::new(stretches), Some(self.inner.settings.ttl));
+        let (engine, ttl) = (self.clone(), Some(self.inner.settings.ttl));
+        let stretches = Arc::new(stretches);
         let load = move |keys: Vec<Key>| {
-            let (engine, id, stretches) = (engine.clone(), id.clone(), Arc::clone(&stretches));
+            let (engine, stretches) = (engine.clone(), Arc::clone(&stretches));
             async move {
-                let due = stretches.iter().filter(|(key, ..)| keys.contains(key));
-                let due: Vec<_> = due.map(|(_, kind, window)| (kind.clone(), *window)).collect();
-                let loaded = engine.query_segments(&id, &due).await;
+                let due = stretches.iter().filter(|(key, _)| keys.contains(key));
+                let due: Vec<_> = due.map(|(_, stretch)| stretch.clone()).collect();
+                let loaded = engine.query_segments(&due).await;
                 let loaded = loaded.map_err(|error| Arc::new(error) as LoadError)?;
                 Ok(loaded.into_iter().map(|bytes| Loaded { bytes: Some(bytes), ttl }).collect())
             }
@@ -201,35 +215,57 @@ impl Rushes {
     }
 
     /// What the store holds in each of the stretches, encoded.
-    async fn query_segments(
-        &self,
-        video: &VideoId,
-        stretches: &[(Kind, Window)],
-    ) -> Result<Vec<bytes::Bytes>> {
-        let hulls: Vec<&[(Kind, Window)]> = stretches
-            .chunk_by(|(kind, before), (other, after)| kind == other && before.to == after.from)
-            .collect();
-        let queries: Vec<EntryQuery> = hulls.iter().filter_map(|hull| whole(video, hull)).collect();
+    async fn query_segments(&self, stretches: &[Stretch]) -> Result<Vec<bytes::Bytes>> {
+        let hulls: Vec<&[Stretch]> = stretches.chunk_by(Stretch::is_before).collect();
+        let queries: Vec<EntryQuery> = hulls.iter().filter_map(|hull| whole(hull)).collect();
         let pages = self.inner.store.entries_of(&queries).await?;
         // If another process committed meanwhile, segments that lie in memory are older than these.
         self.catch_up().await?;
         let mut segments = Vec::with_capacity(stretches.len());
         for (hull, page) in hulls.into_iter().zip(pages) {
             let entries: Vec<Arc<Entry>> = page.items.into_iter().map(Arc::new).collect();
-            for (_, window) in hull {
-                segments.push(cut(*window, &entries, page.next)?);
+            for stretch in hull {
+                segments.push(cut(stretch.window, &entries, page.next)?);
             }
         }
         Ok(segments)
     }
 }
 
+/// What a segment covers.
+#[derive(Clone)]
+struct Stretch {
+    video: VideoId,
+    kind: Kind,
+    window: Window,
+}
+
+impl Stretch {
+    /// Whether the other goes on where this one ends.
+    fn is_before(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.video == other.video && self.window.to == other.window.from
+    }
+}
+
+impl Ask {
+    /// A reader for each timeline that the ask is about.
+    fn readers(&self, number: usize, known: &[Timeline]) -> Vec<Reader> {
+        let Self { video, query } = self;
+        let asked = |kind: &Kind| query.kinds.is_empty() || query.kinds.contains(kind);
+        let timelines = known.iter().filter(|known| known.count > 0 && asked(&known.kind));
+        let reader = |timeline: &Timeline| {
+            Reader::new(number, timeline.kind.clone(), Grid::of(video, timeline), query)
+        };
+        timelines.map(reader).collect()
+    }
+}
+
 impl Reader {
-    fn new(kind: Kind, grid: Grid, query: &EntryQuery) -> Self {
+    fn new(ask: usize, kind: Kind, grid: Grid, query: &EntryQuery) -> Self {
         let touched = grid.touched(query.window);
         let resume = query.after.map_or(i64::MIN, |cursor| grid.slot(cursor.start));
         let next = resume.max(*touched.start());
-        Self { kind, grid, next, last: *touched.end(), found: Vec::new() }
+        Self { ask, kind, grid, next, last: *touched.end(), found: Vec::new() }
     }
 
     /// How many segments to look into next: as many as should fill the page.
@@ -256,16 +292,21 @@ impl Reader {
     }
 }
 
-/// The segments to look into next: none when the page is full or the window at its end.
-fn round(readers: &[Reader], video: &Video, query: &EntryQuery) -> Vec<Piece> {
+/// The segments to look into next: none for asks whose page is full, whose window is at its end,
+/// or that would need too many.
+fn round(readers: &[Reader], asks: &[Ask], progress: &mut [Progress]) -> Vec<Piece> {
     let mut round = Vec::new();
     for (number, reader) in readers.iter().enumerate() {
-        let slots = reader.next..reader.next + reader.step(query.limit);
-        round.extend(slots.map(|slot| Piece {
-            reader: number,
-            slot,
-            key: key(video, reader, slot),
-        }));
+        let (Some(ask), Some(so_far)) = (asks.get(reader.ask), progress.get_mut(reader.ask)) else {
+            continue;
+        };
+        let step = reader.step(ask.query.limit);
+        so_far.looked += usize::try_from(step).unwrap_or(0);
+        so_far.given_up |= so_far.looked > MOST;
+        if !so_far.given_up {
+            let piece = |slot| Piece { reader: number, slot, key: key(&ask.video, reader, slot) };
+            round.extend((reader.next..reader.next + step).map(piece));
+        }
     }
     round
 }
@@ -273,6 +314,21 @@ fn round(readers: &[Reader], video: &Video, query: &EntryQuery) -> Vec<Piece> {
 fn key(video: &Video, reader: &Reader, slot: i64) -> Key {
     let Reader { kind, grid, .. } = reader;
     Key::new(namespace::SEGMENTS, format!("{}/{kind}/{}/{slot}", video.id, grid.length))
+}
+
+/// A page for each ask that was not given up.
+fn pages(asks: &[Ask], readers: Vec<Reader>, progress: &[Progress]) -> Vec<Assembled> {
+    let mut found: Vec<Vec<Reader>> = asks.iter().map(|_| Vec::new()).collect();
+    for reader in readers {
+        if let Some(found) = found.get_mut(reader.ask) {
+            found.push(reader);
+        }
+    }
+    let page = |((ask, readers), so_far): ((&Ask, Vec<Reader>), &Progress)| {
+        let Progress { tier, given_up, .. } = *so_far;
+        (!given_up).then(|| From { value: merged(readers, ask.query.limit), tier })
+    };
+    asks.iter().zip(found).zip(progress).map(page).collect()
 }
 
 /// All kinds in one order, and where the next page begins.
@@ -297,13 +353,13 @@ fn is_after(entry: &Entry, place: Cursor) -> bool {
     entry.start.total_cmp(&place.start).then(entry.id.cmp(&place.id)) == cmp::Ordering::Greater
 }
 
-/// One query for neighbouring stretches of a kind.
-fn whole(video: &VideoId, hull: &[(Kind, Window)]) -> Option<EntryQuery> {
-    let ((kind, first), (_, last)) = (hull.first()?, hull.last()?);
+/// One query for neighbouring stretches of a timeline.
+fn whole(hull: &[Stretch]) -> Option<EntryQuery> {
+    let (first, last) = (hull.first()?, hull.last()?);
     Some(EntryQuery {
-        video: video.clone(),
-        kinds: vec![kind.clone()],
-        window: Window { from: first.from, to: last.to },
+        video: first.video.clone(),
+        kinds: vec![first.kind.clone()],
+        window: Window { from: first.window.from, to: last.window.to },
         model: None,
         limit: DENSEST * hull.len(),
         after: None,

@@ -220,3 +220,39 @@ async fn a_window_is_of_one_commit() {
     assert_eq!(texts(8.0, 32.0).await, ["1"]);
     assert_eq!(texts(8.0, 16.0).await, ["1"]);
 }
+
+/// Many videos in one call: each gets what it would get alone, and an unknown one its own error.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_videos_are_answered_in_one_call() {
+    let library = Library::new().await;
+    let engine = &library.handles[0];
+    let mut requests = Vec::new();
+    for number in 1..21u8 {
+        let hash = rushes_store::BlobHash([number; 32]);
+        let name = format!("{number}.mp4");
+        let id = rushes_store::VideoId::of(&hash);
+        let video = rushes_store::Video { id, hash, name: name.clone(), ..video(0.0, 60.0) };
+        engine.inner.store.put_video(&video).await.unwrap();
+        let line = |n| format!("{{\"start\":{n},\"end\":{},\"text\":\"{number}\"}}\n", n + 3);
+        let text: String = (0..60).map(line).collect();
+        let options = ImportOptions { kind: Some("caption".to_owned()), ..Default::default() };
+        engine.import_bytes(&name, text.into(), options).await.unwrap();
+        requests.push(EntriesRequest { video: name, ..captions(10.0, 20.0) });
+    }
+    requests[7].video = "nobody.mp4".to_owned();
+    let together = engine.entries_of(&requests).await;
+    for (number, (request, answer)) in requests.iter().zip(together).enumerate() {
+        let alone = library.handles[1].entries(request).await;
+        match (answer, alone) {
+            (Ok(answer), Ok(alone)) => {
+                assert_eq!(answer.items, alone.items, "{number}");
+                assert_eq!((answer.items.len(), answer.served.tier), (12, Tier::Store));
+            }
+            (Err(answer), Err(alone)) => assert_eq!((number, answer.kind()), (7, alone.kind())),
+            (answer, _) => panic!("{number}: {answer:?}"),
+        }
+    }
+    let again = engine.entries_of(&requests).await;
+    let in_memory = again.iter().flatten().all(|answer| answer.served.tier == Tier::Memory);
+    assert!(in_memory && again.iter().flatten().count() == 19);
+}
