@@ -16,6 +16,9 @@ pub enum Error {
     /// Somebody else is writing the same thing; try later.
     #[error("{0}")]
     Busy(String),
+    /// The answer would be larger, or take longer, than was allowed.
+    #[error("{0}")]
+    TooLarge(String),
     /// What was read is damaged.
     #[error("{0}")]
     Corrupt(String),

@@ -17,6 +17,9 @@
 //!   it touched. The writer gets it as a [`ChangeSet`]; other processes ask
 //!   [`Store::changes_since`], which costs microseconds while nothing has changed.
 //!
+//! [`Store::sql`] is the door for statements as their author wrote them: reads whose cached answers
+//! are dropped exactly ([`Sql::fingerprint`]), writes to tables of the user's, plans and advice.
+//!
 //! ```
 //! use rushes_store::{
 //!     BlobHash, EntryQuery, Kind, NewEntry, Older, Recipe, SqliteOptions, SqliteStore, Store,
@@ -85,6 +88,7 @@ mod lock;
 mod model;
 mod page;
 mod query;
+mod sql;
 mod sqlite;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -100,5 +104,10 @@ pub use model::{
 };
 pub use page::{Cursor, Page};
 pub use query::{EntryQuery, Hit, SearchQuery};
-pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use sql::{
+    Advice, Batch, BatchDone, Example, Executed, FailedRow, Fingerprint, Freshness, Monitor, Outcome,
+    Plan, PlanStep, Progress, Query, Rows, Sql, SqlParams, SqlValue, StatementFigures, Suggestion,
+    Upsert,
+};
+pub use sqlite::{Durability, SqlOptions, SqliteOptions, SqliteStore};
 pub use store::{Finished, Older, Run, RunId, Store, Unfinished};

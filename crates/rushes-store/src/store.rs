@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::page::{Cursor, Page};
 use crate::query::{EntryQuery, Hit, SearchQuery};
+use crate::sql::Sql;
 
 /// Names an open run.
 pub type RunId = i64;
@@ -155,6 +156,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(Message, ChangeSet)>;
     /// Those of `blobs`, each once, that no row refers to; rows of open runs count.
     async fn unused(&self, blobs: &[BlobHash]) -> Result<Vec<BlobHash>>;
+    /// SQL for those who ask.
+    fn sql(&self) -> &dyn Sql;
     /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.
     async fn facts(&self) -> Result<serde_json::Value>;
     /// Problems that an integrity check found, one a line; empty when sound. What only a writer can

@@ -1,6 +1,7 @@
 //! Connections: how they are set up, the thread that writes, and those that read.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::sql::SqlOptions;
 use crate::error::{Error, Result};
 
 /// What an acknowledged write survives.
@@ -35,6 +37,8 @@ pub struct SqliteOptions {
     pub cache_bytes: u64,
     /// How long a write waits for another process that writes.
     pub busy_timeout: Duration,
+    /// How SQL is run.
+    pub sql: SqlOptions,
 }
 
 /// What a connection may do with the file.
@@ -77,6 +81,7 @@ impl Default for SqliteOptions {
             readers: 4,
             cache_bytes: 64 << 20,
             busy_timeout: Duration::from_secs(10),
+            sql: SqlOptions::default(),
         }
     }
 }
@@ -107,11 +112,21 @@ const AGAIN: &str = "CREATE TEMP TABLE again (
     run INTEGER, entry INTEGER, PRIMARY KEY (run, entry)
 ) WITHOUT ROWID";
 
-/// Opens a connection that may write.
+/// Opens the connection for the library's own writes. These raise what they touch once a commit;
+/// the triggers, which do it for everybody else's, would cost as much as the rows themselves.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection> {
     let db = open(path, options, Access::Whole, options.cache_bytes)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     db.execute_batch(AGAIN)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    Ok(db)
+}
+
+/// Opens the connection for statements that somebody else wrote: triggers are on.
+pub(super) fn open_sql_writer(path: &Path, options: &SqliteOptions) -> Result<Connection> {
+    let db = open(path, options, Access::Whole, options.cache_bytes / 8)?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    db.pragma_update(None, "trusted_schema", false)?;
     Ok(db)
 }
 
@@ -126,6 +141,18 @@ pub(super) fn open_reader(
     Ok(db)
 }
 
+/// Opens a connection on which SQLite itself refuses to write.
+pub(super) fn open_only_to_read(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    match access {
+        Access::Whole | Access::Read => Connection::open_with_flags(path, flags),
+        Access::Frozen => {
+            let address = format!("{}?immutable=1", address(path));
+            Connection::open_with_flags(address, flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+    }
+}
+
 fn open(
     path: &Path,
     options: &SqliteOptions,
@@ -134,11 +161,7 @@ fn open(
 ) -> Result<Connection> {
     let db = match access {
         Access::Whole => Connection::open(path)?,
-        Access::Read => Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-        Access::Frozen => {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("{}?immutable=1", address(path)), flags)?
-        }
+        Access::Read | Access::Frozen => open_only_to_read(path, access)?,
     };
     db.busy_timeout(options.busy_timeout)?;
     let synchronous = match options.durability {
@@ -175,13 +198,15 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Counts the commits of this process, before they are acknowledged.
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// How many writes may wait; more callers than that wait to be let in.
     const QUEUE: usize = 64;
 
-    pub(super) fn start(mut db: Connection) -> Result<Self> {
+    pub(super) fn start(mut db: Connection, commits: Arc<AtomicU64>) -> Result<Self> {
         let (jobs, mut queue) = mpsc::channel::<Job>(Self::QUEUE);
         let work = move || {
             while let Some(job) = queue.blocking_recv() {
@@ -190,12 +215,12 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("rushes-writer".to_owned()).spawn(work);
         let thread = thread.map_err(Error::io("start the writing thread"))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), commits })
     }
 
     /// No thread and no writing: every write is refused.
     pub(super) fn none() -> Self {
-        Self { jobs: None, thread: None }
+        Self { jobs: None, thread: None, commits: Arc::default() }
     }
 
     pub(super) fn may_write(&self) -> bool {
@@ -209,10 +234,23 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
+        self.try_run(move |transaction| work(transaction).map(Ok)).await
+    }
+
+    /// As [`Writer::run`] for work that may think better of it: what it answers as `Err` within
+    /// `Ok` is answered too, after everything was undone.
+    pub(super) async fn try_run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, T>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
+        let commits = Arc::clone(&self.commits);
         let job: Job = Box::new(move |db| {
+            let done = in_transaction(db, work);
+            commits.fetch_add(1, Ordering::Release);
             // Nobody may be listening any more: the work is done all the same.
-            let _ = reply.send(in_transaction(db, work));
+            let _ = reply.send(done);
         });
         let jobs = self.jobs.as_ref().ok_or_else(only_read)?;
         jobs.send(job).await.map_err(|_| stopped())?;
@@ -230,7 +268,7 @@ impl Drop for Writer {
     }
 }
 
-fn only_read() -> Error {
+pub(super) fn only_read() -> Error {
     Error::invalid("the library can only be read here: its files may not be written")
 }
 
@@ -241,12 +279,13 @@ fn stopped() -> Error {
 /// Takes the write lock at once, so that no transaction fails half-way because it came second.
 fn in_transaction<T>(
     db: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    work: impl FnOnce(&Transaction<'_>) -> Result<std::result::Result<T, T>>,
 ) -> Result<T> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let value = work(&transaction)?;
-    transaction.commit()?;
-    Ok(value)
+    match work(&transaction)? {
+        Ok(value) => transaction.commit().map(|()| value).map_err(Error::from),
+        Err(undone) => transaction.rollback().map(|()| undone).map_err(Error::from),
+    }
 }
 
 /// Connections that read. At most `readers` work at a time; the rest wait without blocking.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::runs::{Open, forget_again, open_run, remove_entries, remove_lane, visible_lane};
+use super::sql::generations::{Family, touch};
 use super::{change, videos};
 use crate::change::Change;
 use crate::error::{Error, Result};
@@ -38,6 +39,7 @@ pub(super) fn finish(
         changes.extend(span.change(&finish.id, kind));
     }
     finish.close(run)?;
+    touch(transaction, Family::Entries, Some(finish.id.as_str()))?;
     finished.blobs = videos::unused(transaction, std::mem::take(&mut finished.blobs))?;
     if !changes.is_empty() {
         finished.change = change::commit(transaction, changes)?;

@@ -17,11 +17,14 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "library",
-    sql: include_str!("../migrations/sqlite/0001_library.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "library",
+        sql: include_str!("../migrations/sqlite/0001_library.sql"),
+    },
+    Step { version: 2, name: "sql", sql: include_str!("../migrations/sqlite/0002_sql.sql") },
+];
 
 /// The schema that this release writes.
 pub(super) fn latest() -> i64 {

@@ -15,6 +15,7 @@ mod queries;
 mod rows;
 mod runs;
 mod search;
+mod sql;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -22,4 +23,5 @@ mod videos;
 mod write;
 
 pub use connection::{Durability, SqliteOptions};
+pub use sql::SqlOptions;
 pub use store::SqliteStore;

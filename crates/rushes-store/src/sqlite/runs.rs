@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params, Statement, Transaction, params};
 
 use super::prepare::canonical;
+use super::sql::generations::{Family, touch, touch_entries};
 use super::{rows, videos};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Kind, Recipe, VideoId};
@@ -31,18 +32,23 @@ pub(super) fn open(
     transaction
         .prepare_cached("INSERT INTO runs (video, recipe, open) VALUES (?, ?, 1)")?
         .execute([video, recipe])?;
-    Ok(Run { id: transaction.last_insert_rowid(), count: 0, last: None })
+    let id = transaction.last_insert_rowid();
+    touch_entries(transaction, video)?;
+    Ok(Run { id, count: 0, last: None })
 }
 
 fn recipe_id(transaction: &Transaction<'_>, recipe: &Recipe) -> Result<i64> {
     let params = canonical(&recipe.params).to_string();
     let parts = params![recipe.tool, recipe.version, recipe.model, params];
-    transaction
+    let new = transaction
         .prepare_cached(
             "INSERT INTO recipes (tool, version, model, params) VALUES (?, ?, ?, ?)
              ON CONFLICT DO NOTHING",
         )?
         .execute(parts)?;
+    if new > 0 {
+        touch(transaction, Family::Recipes, None)?;
+    }
     let mut statement = transaction.prepare_cached(RECIPE)?;
     Ok(statement.query_row(parts, |row| row.get(0))?)
 }
@@ -134,6 +140,10 @@ pub(super) fn unfinished(db: &Connection) -> Result<Vec<Unfinished>> {
 
 fn drop_run(transaction: &Transaction<'_>, run: RunId) -> Result<Vec<BlobHash>> {
     let mut blobs = Vec::new();
+    let video: Option<i64> = transaction
+        .query_row("SELECT video FROM runs WHERE id = ?", [run], |row| row.get(0))
+        .optional()?;
+    video.map_or(Ok(()), |video| touch_entries(transaction, video))?;
     let lanes = ids(&mut transaction.prepare("SELECT id FROM lanes WHERE run = ?")?, run)?;
     for lane in lanes {
         blobs.extend(remove_lane(transaction, lane)?);

@@ -9,6 +9,7 @@ use super::change::{self, Watch};
 use super::connection::{
     Access, Readers, SqliteOptions, Writer, access_to_read, open_reader, open_writer,
 };
+use super::sql::SqliteSql;
 use super::{entries, finish, migrate, prepare, queries, runs, search, videos, write};
 use crate::change::ChangeSet;
 use crate::error::{Error, Result};
@@ -17,15 +18,17 @@ use crate::model::{
 };
 use crate::page::{Cursor, Page};
 use crate::query::{EntryQuery, Hit, SearchQuery};
+use crate::sql::Sql;
 use crate::store::{Finished, Older, Run, RunId, Store, Unfinished};
 
 /// Rows of a library in one SQLite file. Needs a Tokio runtime; on one with several threads short
 /// reads run in place. Dropping it waits for the write under way.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    writer: Arc<Writer>,
     readers: Arc<Readers>,
     watch: Watch,
+    sql: SqliteSql,
 }
 
 impl SqliteStore {
@@ -36,8 +39,11 @@ impl SqliteStore {
     pub fn open_to_read(path: &Path, options: &SqliteOptions) -> Result<Self> {
         let access = access_to_read(path)?;
         migrate::verify_present(&open_reader(path, options, access)?, path)?;
+        let writer = Arc::new(Writer::none());
+        let commits = Arc::default();
         Ok(Self {
-            writer: Writer::none(),
+            sql: SqliteSql::new(path, options, access, Arc::clone(&writer), commits)?,
+            writer,
             readers: Arc::new(Readers::new(path, options, access)),
             watch: Watch::open(path, options, access)?,
         })
@@ -54,8 +60,11 @@ impl SqliteStore {
         }
         let mut db = open_writer(path, options)?;
         migrate::migrate(&mut db, path, options.busy_timeout)?;
+        let commits = Arc::default();
+        let writer = Arc::new(Writer::start(db, Arc::clone(&commits))?);
         Ok(Self {
-            writer: Writer::start(db)?,
+            sql: SqliteSql::new(path, options, Access::Whole, Arc::clone(&writer), commits)?,
+            writer,
             readers: Arc::new(Readers::new(path, options, Access::Whole)),
             watch: Watch::open(path, options, Access::Whole)?,
         })
@@ -186,6 +195,10 @@ impl Store for SqliteStore {
     async fn unused(&self, blobs: &[BlobHash]) -> Result<Vec<BlobHash>> {
         let blobs = blobs.to_vec();
         self.readers.long(move |db| videos::unused(db, blobs)).await
+    }
+
+    fn sql(&self) -> &dyn Sql {
+        &self.sql
     }
 
     async fn facts(&self) -> Result<serde_json::Value> {

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::sql::generations::{Family, touch};
 use super::{change, rows, runs};
 use crate::change::{Change, ChangeSet};
 use crate::error::{Error, Result};
@@ -31,7 +32,9 @@ pub(super) fn placeholder(transaction: &Transaction<'_>, id: &VideoId) -> Result
     transaction
         .prepare_cached("INSERT INTO videos (id, ready) VALUES (?, 0)")?
         .execute([id.as_str()])?;
-    Ok(transaction.last_insert_rowid())
+    let row = transaction.last_insert_rowid();
+    touch(transaction, Family::Videos, Some(id.as_str()))?;
+    Ok(row)
 }
 
 pub(super) fn put(transaction: &Transaction<'_>, video: &Video) -> Result<ChangeSet> {
@@ -67,7 +70,7 @@ pub(super) fn upsert(transaction: &Transaction<'_>, video: &Video) -> Result<()>
     transaction
         .prepare_cached("INSERT INTO names VALUES (?, ?) ON CONFLICT DO NOTHING")?
         .execute(params![video.name, row])?;
-    Ok(())
+    touch(transaction, Family::Videos, Some(video.id.as_str()))
 }
 
 fn check(transaction: &Transaction<'_>, video: &Video) -> Result<()> {
@@ -110,6 +113,9 @@ pub(super) fn remove(
     )?;
     transaction.execute("DELETE FROM runs WHERE video = ?", [row])?;
     transaction.execute("DELETE FROM videos WHERE row = ?", [row])?;
+    for family in [Family::Videos, Family::Entries, Family::Messages] {
+        touch(transaction, family, Some(id.as_str()))?;
+    }
     change::forget_parts(transaction, id)?;
     let change = change::commit(transaction, vec![Change::Video(id.clone())])?;
     Ok((change, unused(transaction, blobs)?))
@@ -157,6 +163,7 @@ pub(super) fn append(
         .prepare_cached("INSERT INTO messages (video, role, content, at) VALUES (?, ?, ?, ?)")?
         .execute(params![row, rows::role_name(role), content, at])?;
     let id = transaction.last_insert_rowid();
+    touch(transaction, Family::Messages, Some(video.as_str()))?;
     let change = change::commit(transaction, vec![Change::Messages(video.clone())])?;
     Ok((Message { id, video: video.clone(), role, content, at }, change))
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::prepare::Prepared;
+use super::sql::generations::touch_entries;
 use super::runs::{LONG, Open, open_run, visible_lane};
 use crate::error::Result;
 use crate::model::{EntryId, Kind};
@@ -30,6 +31,7 @@ pub(super) fn write(transaction: &Transaction<'_>, run: RunId, batch: &[Prepared
         }
     }
     insert.finish(transaction)?;
+    touch_entries(transaction, open.video)?;
     lanes.iter().map(|lane| lane.save(transaction)).sum()
 }
 

@@ -1,0 +1,21 @@
+//! SQL for those who ask: statements that read, cached exactly; statements that write to tables of
+//! their own; figures, plans and advice.
+//!
+//! The layer itself finds what a statement reads ([`Fingerprint`]), so nobody has to say what a
+//! write makes untrue. `docs/design.md`, "Results of SQL", tells how and why that is exact.
+
+pub(crate) mod access;
+pub(crate) mod advice;
+mod monitor;
+pub(crate) mod narrow;
+pub(crate) mod normal;
+mod statement;
+pub(crate) mod value;
+
+pub use access::{Progress, Sql};
+pub use advice::{Advice, Example, Suggestion};
+pub use monitor::{Monitor, Outcome, StatementFigures};
+pub use statement::{
+    Batch, BatchDone, Executed, FailedRow, Fingerprint, Freshness, Plan, PlanStep, Query, Upsert,
+};
+pub use value::{Rows, SqlParams, SqlValue};
