@@ -105,9 +105,9 @@ pub use model::{
 pub use page::{Cursor, Page};
 pub use query::{EntryQuery, Hit, SearchQuery};
 pub use sql::{
-    Advice, Batch, BatchDone, Example, Executed, FailedRow, Fingerprint, Freshness, Monitor, Outcome,
-    Plan, PlanStep, Progress, Query, Rows, Sql, SqlParams, SqlValue, StatementFigures, Suggestion,
-    Upsert,
+    Advice, Batch, BatchDone, Example, Executed, FailedRow, Fingerprint, Freshness, Monitor,
+    Outcome, Plan, PlanStep, Progress, Query, Rows, Sql, SqlParams, SqlValue, StatementFigures,
+    Suggestion, Upsert,
 };
 pub use sqlite::{Durability, SqlOptions, SqliteOptions, SqliteStore};
 pub use store::{Finished, Older, Run, RunId, Store, Unfinished};

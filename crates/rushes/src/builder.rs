@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rushes_cache::Cache;
-use rushes_store::{Blobs, SqliteOptions, SqliteStore, Store};
+use rushes_store::{Blobs, SqlOptions, SqliteOptions, SqliteStore, Store};
 use rustix::fs::{Access, access};
 
 use crate::config::Settings;
@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::incoming;
 use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter};
+use crate::sql::Recorder;
 
 /// Opens the library that the settings describe, making it if it is not there.
 pub(crate) async fn open(settings: Settings) -> Result<Rushes> {
@@ -40,14 +41,26 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     let file = database(&settings);
     let read_only = is_there(&settings) && !may_be_written(&settings.library, &file);
     let (store, blobs) = match read_only {
-        true => to_read(&settings.library, &file)?,
-        false => to_write(&settings.library, &file)?,
+        true => to_read(&settings, &file)?,
+        false => to_write(&settings, &file)?,
     };
     let cache = Cache::builder().memory(settings.memory).build();
     let freshness = Freshness::new(store.seq().await?, settings.staleness);
     let meter = Meter::default();
     let (prefetch, orders) = Prefetch::new(settings.prefetch);
-    let inner = Inner { settings, store, blobs, cache, freshness, meter, prefetch, read_only };
+    let workload = (!read_only).then(|| settings.library.join("statements.json"));
+    let recorder = Recorder::new(settings.sql_slow, workload);
+    let inner = Inner {
+        settings,
+        store,
+        blobs,
+        cache,
+        freshness,
+        meter,
+        recorder,
+        prefetch,
+        read_only,
+    };
     let inner = Arc::new(inner);
     prefetch::start(&inner, orders);
     Ok(Rushes { inner, session: prefetch::next_session() })
@@ -55,16 +68,23 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
 
 type Kept = (Arc<dyn Store>, Blobs);
 
-fn to_write(library: &Path, file: &Path) -> Result<Kept> {
+fn to_write(settings: &Settings, file: &Path) -> Result<Kept> {
+    let library = &settings.library;
     make_folder(&library.join("locks"))?;
     incoming::sweep(library);
-    let store = SqliteStore::open(file, &SqliteOptions::default())?;
+    let store = SqliteStore::open(file, &options(settings))?;
     Ok((Arc::new(store), Blobs::open(library.join("blobs"))?))
 }
 
-fn to_read(library: &Path, file: &Path) -> Result<Kept> {
-    let store = SqliteStore::open_to_read(file, &SqliteOptions::default())?;
-    Ok((Arc::new(store), Blobs::open_to_read(library.join("blobs"))))
+fn to_read(settings: &Settings, file: &Path) -> Result<Kept> {
+    let store = SqliteStore::open_to_read(file, &options(settings))?;
+    Ok((Arc::new(store), Blobs::open_to_read(settings.library.join("blobs"))))
+}
+
+fn options(settings: &Settings) -> SqliteOptions {
+    let connections = settings.sql_connections;
+    let sql = SqlOptions { connections, near: settings.staleness, ..SqlOptions::default() };
+    SqliteOptions { sql, ..SqliteOptions::default() }
 }
 
 fn database(settings: &Settings) -> PathBuf {

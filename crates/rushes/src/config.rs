@@ -29,6 +29,14 @@ pub struct Settings {
     pub staleness: Duration,
     /// Longest time that a write waits for another one of the same video.
     pub patience: Duration,
+    /// Connections for statements of SQL that read.
+    pub sql_connections: usize,
+    /// How long a statement of SQL may run.
+    pub sql_timeout: Duration,
+    /// From when on a statement of SQL is told to the log as slow.
+    pub sql_slow: Duration,
+    /// Whether the server answers SQL.
+    pub sql_http: bool,
     /// Greatest upload in bytes.
     pub upload: u64,
     /// Greatest coded frame in pixels.
@@ -53,6 +61,10 @@ impl Default for Settings {
             prefetch: Prefetching::default(),
             staleness: Duration::from_millis(2),
             patience: Duration::from_secs(10),
+            sql_connections: 5,
+            sql_timeout: Duration::from_secs(30),
+            sql_slow: Duration::from_millis(100),
+            sql_http: false,
             upload: 8 << 30,
             pixels: 8192 * 8192,
             families: families::builtin(),
@@ -170,6 +182,44 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "How long an ingest, import or delete waits while another one writes the same \
                   video, before it is refused as busy. A number without unit is seconds.",
         read: |s, text| duration(text, 1.0).map(|value| s.patience = value),
+    },
+    Setting {
+        key: "sql_connections",
+        alias: None,
+        default: "5",
+        meaning: "Connections for statements of SQL that read: so many run at once, the others \
+                  wait in line.",
+        read: |s, text| match text.parse() {
+            Ok(number @ 1..=1000) => {
+                s.sql_connections = number;
+                Ok(())
+            }
+            _ => Err("1 to 1000".into()),
+        },
+    },
+    Setting {
+        key: "sql_timeout",
+        alias: None,
+        default: "30s",
+        meaning: "How long a statement of SQL may run before it is interrupted. A number without \
+                  unit is seconds.",
+        read: |s, text| duration(text, 1.0).map(|value| s.sql_timeout = value),
+    },
+    Setting {
+        key: "sql_slow",
+        alias: None,
+        default: "100ms",
+        meaning: "Statements of SQL that take so long are told to the log, without their values. A \
+                  number without unit is seconds.",
+        read: |s, text| duration(text, 1.0).map(|value| s.sql_slow = value),
+    },
+    Setting {
+        key: "sql_http",
+        alias: None,
+        default: "false",
+        meaning: "Whether the server answers `POST /v1/sql`. Off unless asked for: it shows every \
+                  row of the database, paths of files included, to whoever reaches the port.",
+        read: |s, text| boolean(text).map(|value| s.sql_http = value),
     },
     Setting {
         key: "upload",

@@ -14,9 +14,13 @@ use crate::error::{Error, Result};
 use crate::ffmpeg::Limits;
 use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter, Served};
+use crate::sql::Recorder;
 
 /// How often a write looks whether another one of the same video is done.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+
+/// Statements of SQL in the figures.
+const TOP: usize = 20;
 
 /// An open library: clone it freely, all clones share one cache and one store.
 #[derive(Clone)]
@@ -35,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) freshness: Freshness,
     pub(crate) meter: Meter,
     pub(crate) prefetch: Prefetch,
+    pub(crate) recorder: Recorder,
     /// Whether the library's files may not be written.
     pub(crate) read_only: bool,
 }
@@ -69,7 +74,7 @@ pub struct Messages {
     pub served: Served,
 }
 
-/// Figures about the running engine: a JSON object with `library`, `cache`, `store` and `reads`.
+/// Figures about the running engine: a JSON object with `library`, `cache`, `store`, `reads` and `sql`.
 pub type Stats = serde_json::Value;
 
 impl std::fmt::Debug for Rushes {
@@ -123,6 +128,10 @@ impl Rushes {
             "store": self.inner.store.facts().await?,
             "reads": self.inner.meter.snapshot(),
             "prefetch": self.inner.prefetch.stats(),
+            "sql": {
+                "pool": self.inner.store.sql().figures(),
+                "statements": self.statements(TOP),
+            },
         }))
     }
 

@@ -149,6 +149,7 @@ impl From<rushes_store::Error> for Error {
             Store::Invalid(_) => Kind::Invalid,
             Store::NotFound(_) => Kind::NotFound,
             Store::Busy(_) => Kind::Busy,
+            Store::TooLarge(_) => Kind::TooLarge,
             Store::Corrupt(_) => Kind::Corrupt,
             Store::TooNew(_) => Kind::Unsupported,
             _ => Kind::Internal,

@@ -41,6 +41,7 @@ pub mod ingest;
 mod prefetch;
 pub mod read;
 mod repair;
+pub mod sql;
 mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};

@@ -24,6 +24,7 @@ mod rm;
 mod search;
 mod serve;
 mod show;
+mod sql;
 mod stats;
 mod table;
 
@@ -69,6 +70,8 @@ enum Command {
     Rm(rm::Rm),
     Stats(stats::Stats),
     Replay(replay::Replay),
+    Sql(sql::Sql),
+    Advise(sql::Advise),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
     Doctor(doctor::Doctor),
@@ -120,6 +123,8 @@ impl Command {
             Self::Rm(command) => command.run(globals, out).await,
             Self::Stats(command) => command.run(globals, out).await,
             Self::Replay(command) => command.run(globals, out).await,
+            Self::Sql(command) => command.run(globals, out).await,
+            Self::Advise(command) => command.run(globals, out).await,
             Self::Doctor(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),

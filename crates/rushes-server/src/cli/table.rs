@@ -2,20 +2,21 @@
 
 /// Rows under headings. The last column is ragged, numbers stand to the right.
 #[derive(Clone, Debug)]
-pub(crate) struct Table {
-    headings: Vec<&'static str>,
+pub(crate) struct Table<'a> {
+    headings: Vec<&'a str>,
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl<'a> Table<'a> {
     /// A table with these headings and no rows.
-    pub(crate) fn new(headings: &[&'static str]) -> Self {
+    pub(crate) fn new(headings: &[&'a str]) -> Self {
         Self { headings: headings.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row; a cell for each heading. Line ends in a cell become spaces.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| cell.replace(['\n', '\r', '\t'], " ")).into());
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let plain = |cell: String| cell.replace(['\n', '\r', '\t'], " ");
+        self.rows.push(cells.into_iter().map(plain).collect());
     }
 
     /// Whether there are no rows.
@@ -37,7 +38,7 @@ impl Table {
     fn width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
         let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-        widest.max(self.headings.get(column).map_or(0, |heading| heading.len()))
+        widest.max(self.headings.get(column).map_or(0, |heading| heading.chars().count()))
     }
 }
 

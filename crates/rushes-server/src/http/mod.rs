@@ -31,6 +31,7 @@ mod search;
 mod serve;
 mod session;
 mod sheet;
+mod sql;
 mod stats;
 #[cfg(test)]
 mod tests;

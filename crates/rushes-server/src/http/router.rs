@@ -11,7 +11,7 @@ use super::app::App;
 use super::problem::Problem;
 use super::{
     cite, clip, context, entries, frames, guard, health, media, memory, openapi, search, sheet,
-    stats, videos,
+    sql, stats, videos,
 };
 use crate::{dashboard, mcp};
 
@@ -45,6 +45,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(cite::routes())
         .merge(search::routes())
         .merge(stats::routes())
+        .merge(sql::routes())
 }
 
 async fn nowhere(uri: Uri) -> impl IntoResponse {

@@ -11,4 +11,5 @@ mod openapi;
 mod refusals;
 mod replay;
 mod server;
+mod sql;
 mod upkeep;

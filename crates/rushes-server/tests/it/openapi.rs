@@ -8,11 +8,12 @@ use crate::library::Library;
 use crate::server::Server;
 
 /// The routes that the document must describe.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 19] = [
     "delete /v1/videos/{id}",
     "get /v1/cite",
     "get /v1/cite/{ref}",
     "get /v1/search",
+    "get /v1/sql/advice",
     "get /v1/stats",
     "get /v1/videos",
     "get /v1/videos/{id}",
@@ -23,6 +24,7 @@ const ROUTES: [&str; 17] = [
     "get /v1/videos/{id}/frame",
     "get /v1/videos/{id}/frames/{n}/image",
     "get /v1/videos/{id}/sheet",
+    "post /v1/sql",
     "post /v1/videos",
     "post /v1/videos/{id}/entries",
     "post /v1/videos/{id}/memory",

@@ -27,8 +27,7 @@ pub trait Sql: Send + Sync {
     async fn read(&self, query: &Query) -> Result<Rows>;
     /// Executes one statement that writes, or alters the schema, in a transaction of its own.
     /// What is not over after `timeout` is undone.
-    async fn execute(&self, sql: &str, params: &SqlParams, timeout: Duration)
-    -> Result<Executed>;
+    async fn execute(&self, sql: &str, params: &SqlParams, timeout: Duration) -> Result<Executed>;
     /// Executes one statement for many rows. A failing row is reported, not returned as an error.
     async fn execute_batch(&self, batch: Batch, progress: Option<Progress>) -> Result<BatchDone>;
     /// Inserts or updates many rows.

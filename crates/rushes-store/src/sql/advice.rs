@@ -234,9 +234,10 @@ impl Asked {
         }
         // Of several compared columns an index can use one.
         let single = self.compared.iter().filter(|column| !self.equal.contains(column));
-        shapes.extend(single.map(|column| {
-            self.equal.iter().chain(std::iter::once(column)).cloned().collect()
-        }));
+        shapes.extend(
+            single
+                .map(|column| self.equal.iter().chain(std::iter::once(column)).cloned().collect()),
+        );
         shapes.retain(|shape| !shape.is_empty());
         let table = &self.table;
         shapes.into_iter().map(|columns| Candidate { table: table.clone(), columns }).collect()

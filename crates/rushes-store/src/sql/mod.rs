@@ -6,6 +6,7 @@
 
 pub(crate) mod access;
 pub(crate) mod advice;
+mod encode;
 mod monitor;
 pub(crate) mod narrow;
 pub(crate) mod normal;

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, InTarget, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
-    SetExpr, Statement, TableFactor, TableWithJoins, Value, ValueWithSpan,
+    BinaryOperator, Expr, InTarget, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    Query, Select, SetExpr, Statement, TableFactor, TableWithJoins, Value, ValueWithSpan,
 };
 use sqlparser::dialect::Dialect;
 use sqlparser::parser::Parser;
@@ -201,9 +201,9 @@ impl<'a> Walk<'a> {
             };
             match constraint {
                 // Of the left side an outer join keeps all, whatever it demands.
-                JoinConstraint::On(on) => from.demands.extend(
-                    conjuncts(on).into_iter().map(|on| (on, right_only.then_some(before))),
-                ),
+                JoinConstraint::On(on) => from
+                    .demands
+                    .extend(conjuncts(on).into_iter().map(|on| (on, right_only.then_some(before)))),
                 JoinConstraint::None => {}
                 _ => from.merges_columns = true,
             }
@@ -229,9 +229,9 @@ impl<'a> Walk<'a> {
 
     fn note(&mut self, from: &From<'a>) {
         for (at, relation) in from.relations.iter().enumerate() {
-            let demands = from.demands.iter().filter(|(_, only)| only.is_none_or(|only| only == at));
-            let bound =
-                demands.filter_map(|(demand, _)| self.bound(demand, from, relation)).next();
+            let demands =
+                from.demands.iter().filter(|(_, only)| only.is_none_or(|only| only == at));
+            let bound = demands.filter_map(|(demand, _)| self.bound(demand, from, relation)).next();
             let seen = self.found.entry(relation.name.clone()).or_default();
             seen.count += 1;
             match bound {
@@ -265,7 +265,9 @@ impl<'a> Walk<'a> {
         let Expr::Value(ValueWithSpan { value, span }) = expr else { return None };
         match value {
             Value::SingleQuotedString(text) => Some(Bound::Literal(text.as_str().into())),
-            Value::Number(digits, _) => Some(Bound::Literal(SqlValue::Integer(digits.parse().ok()?))),
+            Value::Number(digits, _) => {
+                Some(Bound::Literal(SqlValue::Integer(digits.parse().ok()?)))
+            }
             Value::Placeholder(text) => {
                 if let Some(number) = self.places.get(&key(span.start)) {
                     return Some(Bound::Param(Placeholder::At(*number)));
@@ -328,7 +330,6 @@ pub(crate) fn plain(name: &ObjectName) -> Option<String> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,12 +356,21 @@ mod tests {
             ("SELECT a FROM t WHERE ? > 1 AND video_id = ?", "t=?2"),
             ("SELECT * FROM t WHERE video_id IN (?, 'b', 7)", "t=?1,b,7"),
             ("SELECT * FROM t WHERE video_id = :video", "t=:video"),
-            ("SELECT * FROM t JOIN u ON u.id = t.id AND u.video_id = 'b' WHERE t.video_id = 'a'", "t=a u=b"),
+            (
+                "SELECT * FROM t JOIN u ON u.id = t.id AND u.video_id = 'b' WHERE t.video_id = 'a'",
+                "t=a u=b",
+            ),
             ("SELECT * FROM t LEFT JOIN u ON u.video_id = 'b' WHERE t.video_id = 'a'", "t=a u=b"),
-            ("SELECT * FROM t WHERE video_id = 'a' UNION ALL SELECT * FROM t WHERE video_id = 'b'", "t=b,a"),
+            (
+                "SELECT * FROM t WHERE video_id = 'a' UNION ALL SELECT * FROM t WHERE video_id = 'b'",
+                "t=b,a",
+            ),
             ("WITH c AS (SELECT * FROM t WHERE video_id = 'a') SELECT * FROM c", "t=a"),
             ("SELECT * FROM (SELECT * FROM main.t WHERE video_id = 'a') WHERE z", "t=a"),
-            ("SELECT * FROM z WHERE EXISTS (SELECT 1 FROM t WHERE video_id = 'a' AND t.z = z.z)", "t=a"),
+            (
+                "SELECT * FROM z WHERE EXISTS (SELECT 1 FROM t WHERE video_id = 'a' AND t.z = z.z)",
+                "t=a",
+            ),
             ("SELECT * FROM timeline WHERE video = 'a'", "timeline=a"),
         ] {
             assert_eq!(narrowed(sql), wanted, "{sql}");

@@ -2,7 +2,6 @@
 //! may be written into a log.
 
 use sqlparser::dialect::Dialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// The longest text that is looked at; longer statements are cut.
@@ -15,16 +14,18 @@ pub(crate) fn normal(sql: &str, dialect: &dyn Dialect) -> String {
     let Ok(tokens) = Tokenizer::new(dialect, head(sql)).tokenize() else {
         return "(not readable as SQL)".to_owned();
     };
-    let words: Vec<String> =
-        tokens.iter().filter(|token| !blank(token)).map(|token| word(token, dialect)).collect();
+    let words: Vec<String> = tokens.iter().filter(|token| !blank(token)).map(word).collect();
     let mut text = String::new();
+    let mut last = String::new();
     for word in with_short_lists(words) {
-        let glued = matches!(word.as_str(), "," | ")" | "." | ";");
+        let calls = word == "(" && last.ends_with(char::is_alphanumeric) && !is_structure(&last);
+        let glued = calls || matches!(word.as_str(), "," | ")" | "." | ";");
         let open = text.is_empty() || text.ends_with(['(', '.']);
         if !glued && !open {
             text.push(' ');
         }
         text.push_str(&word);
+        last = word;
     }
     text.trim_end_matches([';', ' ']).to_owned()
 }
@@ -41,11 +42,65 @@ fn blank(token: &Token) -> bool {
     matches!(token, Token::Whitespace(_) | Token::EOF)
 }
 
-fn word(token: &Token, _dialect: &dyn Dialect) -> String {
+/// The words that show how a statement is built.
+const STRUCTURE: [&str; 46] = [
+    "ALL",
+    "AND",
+    "AS",
+    "ASC",
+    "BETWEEN",
+    "BY",
+    "CASE",
+    "CONFLICT",
+    "CROSS",
+    "DELETE",
+    "DESC",
+    "DISTINCT",
+    "DO",
+    "ELSE",
+    "END",
+    "EXCEPT",
+    "EXISTS",
+    "FROM",
+    "GROUP",
+    "HAVING",
+    "IN",
+    "INNER",
+    "INSERT",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "LEFT",
+    "LIKE",
+    "LIMIT",
+    "NOT",
+    "NULL",
+    "OFFSET",
+    "ON",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "OVER",
+    "SELECT",
+    "SET",
+    "THEN",
+    "UNION",
+    "UPDATE",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+];
+
+fn is_structure(word: &str) -> bool {
+    STRUCTURE.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+fn word(token: &Token) -> String {
     match token {
         Token::Word(word) if word.quote_style.is_some() => token.to_string(),
-        Token::Word(word) if word.keyword == Keyword::NoKeyword => word.value.to_lowercase(),
-        Token::Word(word) => word.value.to_uppercase(),
+        Token::Word(word) if is_structure(&word.value) => word.value.to_uppercase(),
+        Token::Word(word) => word.value.to_lowercase(),
         Token::Number(..) | Token::Placeholder(_) | Token::Char(_) => "?".to_owned(),
         Token::SingleQuotedString(_)
         | Token::DollarQuotedString(_)

@@ -87,13 +87,7 @@ pub struct Batch {
 impl Batch {
     /// A statement for many rows, in one transaction.
     pub fn new(sql: impl Into<Arc<str>>, rows: Vec<SqlParams>) -> Self {
-        Self {
-            sql: sql.into(),
-            rows,
-            size: 100,
-            atomic: true,
-            timeout: Duration::from_secs(3600),
-        }
+        Self { sql: sql.into(), rows, size: 100, atomic: true, timeout: Duration::from_secs(3600) }
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::prepare::Prepared;
-use super::sql::generations::touch_entries;
 use super::runs::{LONG, Open, open_run, visible_lane};
+use super::sql::generations::touch_entries;
 use crate::error::Result;
 use crate::model::{EntryId, Kind};
 use crate::store::RunId;

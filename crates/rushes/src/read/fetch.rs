@@ -265,7 +265,7 @@ pub(super) fn absent() -> Error {
     Error::new(ErrorKind::Internal, "a record was cached as absent; please report this")
 }
 
-pub(super) fn served_by(origin: Origin, source: Tier) -> Tier {
+pub(crate) fn served_by(origin: Origin, source: Tier) -> Tier {
     match origin {
         Origin::Memory => Tier::Memory,
         Origin::Redis => Tier::Redis,
@@ -275,7 +275,7 @@ pub(super) fn served_by(origin: Origin, source: Tier) -> Tier {
 }
 
 /// The engine's own error, as the loader gave it, or the cache's.
-pub(super) fn failed(error: &LoadError) -> Error {
+pub(crate) fn failed(error: &LoadError) -> Error {
     let cause: &(dyn std::error::Error + 'static) = error.as_ref();
     cause
         .downcast_ref::<Error>()

@@ -18,7 +18,7 @@ mod tests;
 
 pub use entries::{Entries, EntriesRequest};
 pub(crate) use entries::{kinds, limit, never_computed};
-pub(crate) use fetch::From;
+pub(crate) use fetch::{From, failed, served_by};
 pub(crate) use freshness::Freshness;
 pub(crate) use meter::Meter;
 pub(crate) use served::Watch;

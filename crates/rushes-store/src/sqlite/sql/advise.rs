@@ -129,9 +129,8 @@ impl Scratch {
 
     /// Bytes in use.
     fn pages(&self) -> Result<u64> {
-        let number = |name: &str| {
-            self.db.pragma_query_value(None, name, |row| row.get::<_, u64>(0))
-        };
+        let number =
+            |name: &str| self.db.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
         let used = number("page_count")?.saturating_sub(number("freelist_count")?);
         Ok(used * number("page_size")?)
     }
@@ -176,8 +175,7 @@ impl Scratch {
     /// The time to insert rows of the table again, the best of three.
     fn insertion(&self, table: &str) -> Result<Option<Duration>> {
         let sql = "SELECT wr FROM pragma_table_list WHERE lower(name) = lower(?)";
-        let without: Option<bool> =
-            self.db.query_row(sql, [table], |row| row.get(0)).optional()?;
+        let without: Option<bool> = self.db.query_row(sql, [table], |row| row.get(0)).optional()?;
         if without != Some(false) {
             return Ok(None);
         }

@@ -32,8 +32,7 @@ pub(super) async fn execute(
             failed: Arc::default(),
         };
         let failed = Arc::clone(&chunk.failed);
-        let result =
-            writer.run(batch.timeout, move |guard, db| chunk.execute(guard, db)).await;
+        let result = writer.run(batch.timeout, move |guard, db| chunk.execute(guard, db)).await;
         let row = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (result, row) {
             (Ok((changed, executed)), _) => {

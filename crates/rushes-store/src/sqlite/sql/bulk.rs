@@ -60,7 +60,10 @@ fn check_widths(upsert: &Upsert) -> Result<()> {
 }
 
 enum Wrote {
-    Done { changed: u64, executed: u64 },
+    Done {
+        changed: u64,
+        executed: u64,
+    },
     Failed(FailedRow),
     /// It needs the triggers.
     NotSo,
@@ -76,7 +79,8 @@ fn chunk(
     progress: Option<&Progress>,
 ) -> Attempt {
     let Some(target) = target(transaction, upsert)? else { return Ok(Err(Wrote::NotSo)) };
-    let mut statement = transaction.prepare_cached(&sql(upsert, &target.table)).map_err(sql_error)?;
+    let mut statement =
+        transaction.prepare_cached(&sql(upsert, &target.table)).map_err(sql_error)?;
     let (mut changed, mut groups) = (0, BTreeSet::new());
     for index in range.clone() {
         let Some(row) = upsert.rows.get(index) else { break };
@@ -147,9 +151,8 @@ fn is_referred_to(db: &Connection, table: &str) -> Result<bool> {
 }
 
 fn sql(upsert: &Upsert, table: &str) -> String {
-    let list = |names: &[String]| {
-        names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let places = vec!["?"; upsert.columns.len()].join(", ");
     let mut sql =
         format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), list(&upsert.columns));

@@ -121,8 +121,15 @@ pub(super) fn schema_version(db: &Connection) -> Result<i64> {
 
 /// Functions that answer differently without any write, though SQLite calls them constant.
 const OF_TIME: [&str; 9] = [
-    "date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff",
-    "current_timestamp", "random",
+    "date",
+    "time",
+    "datetime",
+    "julianday",
+    "unixepoch",
+    "strftime",
+    "timediff",
+    "current_timestamp",
+    "random",
 ];
 /// Functions that SQLite does not call constant, though they are: of the text index.
 const OF_TEXT: [&str; 5] = ["match", "bm25", "snippet", "highlight", "fts5"];
@@ -200,8 +207,11 @@ impl Finder<'_> {
                 self.groups.insert(table, (column, *affinity));
             }
         }
-        let columns: HashMap<String, String> =
-            self.groups.iter().map(|(table, (column, _))| (table.clone(), column.clone())).collect();
+        let columns: HashMap<String, String> = self
+            .groups
+            .iter()
+            .map(|(table, (column, _))| (table.clone(), column.clone()))
+            .collect();
         // A view of the user's hides where its tables stand.
         let narrowed = match self.through_foreign_views() {
             true => HashMap::new(),
@@ -239,7 +249,8 @@ impl Finder<'_> {
     }
 
     fn through_foreign_views(&self) -> bool {
-        let ours = |name: &str| VIEWS.iter().any(|(view, ..)| *view == name) || name == "searchable";
+        let ours =
+            |name: &str| VIEWS.iter().any(|(view, ..)| *view == name) || name == "searchable";
         let types = table_types(self.db).unwrap_or_default();
         let is_view = |name: &String| types.get(name).is_some_and(|kind| kind == "view");
         let read = self.noted.reads.iter().map(|(table, _)| table);

@@ -10,15 +10,33 @@ use crate::error::{Error, Result};
 
 /// Tables of the library: they change through the typed writes only.
 pub(super) const OWN: [&str; 11] = [
-    "library", "videos", "names", "recipes", "runs", "lanes", "entries", "entries_text", "messages",
-    "generations", "sql_generations",
+    "library",
+    "videos",
+    "names",
+    "recipes",
+    "runs",
+    "lanes",
+    "entries",
+    "entries_text",
+    "messages",
+    "generations",
+    "sql_generations",
 ];
 /// Prefix of the triggers that watch tables of the user's.
 pub(super) const WATCH: &str = "rushes_";
 /// Pragmas that only tell.
 const TELLING: [&str; 11] = [
-    "data_version", "table_info", "table_xinfo", "table_list", "index_list", "index_info",
-    "index_xinfo", "foreign_key_list", "function_list", "schema_version", "page_count",
+    "data_version",
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "function_list",
+    "schema_version",
+    "page_count",
 ];
 /// Functions that reach outside of the database.
 const REACHING: [&str; 4] = ["load_extension", "readfile", "writefile", "fts3_tokenizer"];
@@ -167,7 +185,8 @@ fn refused_when_writing(context: &AuthContext<'_>) -> Option<String> {
         ref other => return Some(format!("not allowed here: {}", what(other))),
     };
     let own = |name: &str| OWN.contains(&name) || name.starts_with("entries_text");
-    let own = own(table) || ["timeline", "conversation", "searchable", "migrations"].contains(&table);
+    let own =
+        own(table) || ["timeline", "conversation", "searchable", "migrations"].contains(&table);
     (own && !ours).then(|| {
         format!("{table} belongs to the library, which changes by ingest, import, memory and rm")
     })

@@ -62,8 +62,7 @@ pub(super) struct Deadline {
 impl Deadline {
     /// Has statements of a connection end in time.
     pub(super) fn on(db: &mut Connection) -> Result<Arc<Self>> {
-        let deadline =
-            Arc::new(Self { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
+        let deadline = Arc::new(Self { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let seen = Arc::clone(&deadline);
         db.progress_handler(INSTRUCTIONS, Some(move || seen.is_over()))?;
         Ok(deadline)
@@ -229,7 +228,9 @@ impl Pool {
         };
         let value = work(&mut reader);
         reader.deadline.lift();
-        if reader.db.is_autocommit() && !matches!(value, Err(Error::Corrupt(_) | Error::Database(_))) {
+        if reader.db.is_autocommit()
+            && !matches!(value, Err(Error::Corrupt(_) | Error::Database(_)))
+        {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         }
         value

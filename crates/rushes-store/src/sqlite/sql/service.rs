@@ -98,9 +98,8 @@ impl SqliteSql {
     async fn reading(&self, sql: &str) -> Result<std::result::Result<Reading, String>> {
         for _ in 0..ATTEMPTS {
             let text = sql.to_owned();
-            let find = move |reader: &mut Reader| {
-                reader.snapshot(|reader| depend::find(reader, &text))
-            };
+            let find =
+                move |reader: &mut Reader| reader.snapshot(|reader| depend::find(reader, &text));
             match self.pool.run(false, find).await? {
                 Found::Reading(reading) => return Ok(Ok(reading)),
                 Found::Unwatched(tables) => {
@@ -147,18 +146,12 @@ impl Sql for SqliteSql {
         let quick = self.paces.is_quick(&query.sql);
         let began = Instant::now();
         let (pool, asked) = (Arc::clone(&self.pool), query.clone());
-        let rows =
-            self.pool.run(quick, move |reader| read::read(reader, &pool, &asked)).await;
+        let rows = self.pool.run(quick, move |reader| read::read(reader, &pool, &asked)).await;
         self.paces.note(&query.sql, began.elapsed());
         rows
     }
 
-    async fn execute(
-        &self,
-        sql: &str,
-        params: &SqlParams,
-        timeout: Duration,
-    ) -> Result<Executed> {
+    async fn execute(&self, sql: &str, params: &SqlParams, timeout: Duration) -> Result<Executed> {
         self.writer.execute(sql, params, timeout).await
     }
 

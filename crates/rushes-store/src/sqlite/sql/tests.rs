@@ -194,7 +194,8 @@ async fn what_changes_without_a_write_is_not_cached() {
 async fn statements_that_would_do_harm_are_refused_or_stopped() {
     let fixture = Fixture::new();
     let ask = |sql: &'static str| {
-        let query = Query { timeout: Duration::from_millis(300), ..Query::new(sql, SqlParams::NONE) };
+        let query =
+            Query { timeout: Duration::from_millis(300), ..Query::new(sql, SqlParams::NONE) };
         let sql = fixture.sql();
         async move { sql.read(&query).await }
     };
@@ -222,7 +223,8 @@ async fn statements_that_would_do_harm_are_refused_or_stopped() {
         assert!(error.to_string().contains(why), "{sql}: {error}");
     }
     let began = Instant::now();
-    let endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c";
+    let endless =
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c";
     for _ in 0..3 {
         let error = ask(endless).await.unwrap_err();
         assert!(matches!(&error, Error::TooLarge(why) if why.contains("0.3 s")), "{error}");
@@ -232,7 +234,8 @@ async fn statements_that_would_do_harm_are_refused_or_stopped() {
     let query = Query { rows: 10, ..Query::new(many, SqlParams::NONE) };
     let error = fixture.sql().read(&query).await.unwrap_err();
     assert!(matches!(&error, Error::TooLarge(why) if why.contains("10 rows")), "{error}");
-    let wide = Query { bytes: 1 << 20, ..Query::new("SELECT randomblob(2000000)", SqlParams::NONE) };
+    let wide =
+        Query { bytes: 1 << 20, ..Query::new("SELECT randomblob(2000000)", SqlParams::NONE) };
     assert!(matches!(fixture.sql().read(&wide).await, Err(Error::TooLarge(_))));
     assert_eq!(ask("SELECT count(*) FROM notes").await.unwrap().rows.len(), 1, "it still works");
 }
@@ -371,7 +374,8 @@ async fn a_batch_tells_its_progress_and_the_row_that_failed() {
             let failed = done.failed.unwrap();
             assert_eq!((failed.index, done.executed), (170, kept), "{sql}");
             assert!(failed.why.contains("UNIQUE"), "{}", failed.why);
-            let count = foreign(&fixture.path).query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
+            let count = foreign(&fixture.path)
+                .query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
             assert_eq!(count, Ok(kept), "{sql}");
         }
     }
@@ -382,7 +386,8 @@ async fn a_batch_tells_its_progress_and_the_row_that_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn upserts_update_what_is_there_and_drop_its_answers() {
     let fixture = Fixture::new();
-    fixture.foreign("CREATE TABLE tags (video_id TEXT, tag TEXT, n INT, PRIMARY KEY (video_id, tag))");
+    fixture
+        .foreign("CREATE TABLE tags (video_id TEXT, tag TEXT, n INT, PRIMARY KEY (video_id, tag))");
     let upsert = |table: &str, columns: [&str; 3], keys: &[&str], rows: [[&str; 2]; 2]| Upsert {
         table: table.to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
@@ -426,9 +431,8 @@ async fn plans_and_advice_name_what_is_dear_and_what_would_help() {
         count: 3,
         total_micros: 9,
     };
-    let before: i64 = foreign(&fixture.path)
-        .query_row("PRAGMA schema_version", [], |row| row.get(0))
-        .unwrap();
+    let before: i64 =
+        foreign(&fixture.path).query_row("PRAGMA schema_version", [], |row| row.get(0)).unwrap();
     let examples = vec![
         example(sql, vec!["v1"]),
         example("SELECT * FROM notes WHERE id = ?", vec!["5"]),
@@ -444,9 +448,8 @@ async fn plans_and_advice_name_what_is_dear_and_what_would_help() {
     assert!(found.write_cost_percent.is_some(), "{found:?}");
     assert!(advice[1].suggestion.is_none() && advice[1].note.is_some(), "{:?}", advice[1]);
     assert!(advice[2].note.as_ref().unwrap().contains("no such table"), "{:?}", advice[2]);
-    let after: i64 = foreign(&fixture.path)
-        .query_row("PRAGMA schema_version", [], |row| row.get(0))
-        .unwrap();
+    let after: i64 =
+        foreign(&fixture.path).query_row("PRAGMA schema_version", [], |row| row.get(0)).unwrap();
     assert_eq!(before, after, "advice altered the library");
 }
 

@@ -61,9 +61,9 @@ impl Shape {
             format!("o.{0} = NEW.{0}{1}", quoted(column), collate.unwrap_or_default())
         });
         self.replaced.push(format!("({})", same.collect::<Vec<_>>().join(" AND ")));
-        self.moved.extend(columns.iter().map(|(column, _)| {
-            format!("NEW.{0} IS NOT OLD.{0}", quoted(column))
-        }));
+        self.moved.extend(
+            columns.iter().map(|(column, _)| format!("NEW.{0} IS NOT OLD.{0}", quoted(column))),
+        );
     }
 
     /// The triggers, by name.
@@ -91,7 +91,8 @@ impl Shape {
                 "replaces" => format!(" WHEN {}", self.replaces()),
                 _ => String::new(),
             };
-            let sql = format!("CREATE TRIGGER {trigger} {when} ON {table}{condition} BEGIN {body} END");
+            let sql =
+                format!("CREATE TRIGGER {trigger} {when} ON {table}{condition} BEGIN {body} END");
             (name, sql)
         });
         named.collect()
@@ -158,9 +159,7 @@ fn grouping(db: &Connection, table: &str) -> Result<Option<(String, Affinity)>> 
     let columns = statement
         .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(String, String)>>>()?;
-    let named = |wanted: &&str| {
-        columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-    };
+    let named = |wanted: &&str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
     let column = GROUPING.iter().find_map(|wanted| named(&wanted));
     Ok(column.and_then(|(name, declared)| {
         let declared = declared.to_uppercase();
@@ -223,7 +222,8 @@ fn row_id(db: &Connection, table: &str) -> Result<RowId> {
         .prepare_cached("SELECT lower(name) FROM pragma_table_xinfo(?)")?
         .query_map([table], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let free = ["_rowid_", "rowid", "oid"].into_iter().find(|name| !taken.iter().any(|t| t == name));
+    let free =
+        ["_rowid_", "rowid", "oid"].into_iter().find(|name| !taken.iter().any(|t| t == name));
     Ok(free.map_or(RowId::Hidden, |name| RowId::Named(name.to_owned())))
 }
 

@@ -1,0 +1,26 @@
+//! SQL for those who ask: cached exactly, timed, explained.
+//!
+//! [`Rushes::query`] answers statements that read, from the cache where nothing that they read has
+//! changed since; the layer finds out by itself what that is. [`Rushes::execute`] and
+//! [`Rushes::execute_batch`] write to tables of the user's own in the library's database. Every
+//! statement is timed, whatever its values ([`Rushes::statements`]); [`Rushes::advise`] tries out
+//! indexes for those that took longest.
+//!
+//! [`Rushes::query`]: crate::Rushes::query
+//! [`Rushes::execute`]: crate::Rushes::execute
+//! [`Rushes::execute_batch`]: crate::Rushes::execute_batch
+//! [`Rushes::statements`]: crate::Rushes::statements
+//! [`Rushes::advise`]: crate::Rushes::advise
+
+mod advise;
+mod ask;
+mod record;
+mod workload;
+mod write;
+
+pub use ask::{SqlAnswer, SqlRequest};
+pub(crate) use record::Recorder;
+pub use rushes_store::{
+    Advice, Batch, BatchDone, Executed, FailedRow, Freshness, Plan, PlanStep, Rows, SqlParams,
+    SqlValue, StatementFigures, Suggestion, Upsert,
+};
