@@ -203,3 +203,111 @@ async fn a_batch_is_one_transaction_or_many_and_names_its_bad_row() {
     let answer = rushes.query(&of("v")).await.unwrap();
     assert_eq!(answer.rows.rows[0][1], SqlValue::Integer(1000));
 }
+
+fn word(n: i64) -> SqlParams {
+    SqlParams::Positional(vec![format!("v{}", n % 50).into(), n.into()])
+}
+
+async fn filled(rushes: &Rushes, rows: i64) {
+    let sql = "INSERT INTO notes (video_id, n) VALUES (?, ?)";
+    let batch = Batch::new(sql, (0..rows).map(word).collect());
+    assert_eq!(rushes.execute_batch(batch, None).await.unwrap().executed, rows as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_tasks_ask_one_by_one_is_one_statement() {
+    let (_folder, rushes) = library().await;
+    filled(&rushes, 200).await;
+    let loader =
+        rushes.loader("SELECT video_id, n FROM notes WHERE video_id IN (?) ORDER BY n", "video_id");
+    let loader = loader.unwrap();
+    let ask = || async {
+        let loads = (0..50).map(|n| loader.load(format!("v{n}")));
+        futures::future::join_all(loads).await
+    };
+    let asked = |rushes: &Rushes| -> u64 {
+        let statements = rushes.statements(100);
+        statements.iter().filter(|one| one.verb == "SELECT").map(|one| one.count).sum()
+    };
+    for (n, rows) in ask().await.into_iter().enumerate() {
+        let rows = rows.unwrap();
+        assert_eq!(rows.rows.len(), 4);
+        assert!(rows.rows.iter().all(|row| row[0] == format!("v{n}").into()));
+    }
+    assert_eq!(asked(&rushes), 1, "{:?}", rushes.statements(10));
+    ask().await;
+    assert_eq!(asked(&rushes), 1, "each key is cached for itself");
+    insert(&rushes, "v7", 1000).await;
+    let again = ask().await;
+    assert_eq!(again[7].as_ref().unwrap().rows.len(), 5);
+    assert_eq!(asked(&rushes), 2, "one key was asked for again");
+    assert_eq!(loader.load("nothing").await.unwrap().rows.len(), 0);
+    let error = loader.load(SqlValue::Null).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let wrong = rushes.loader("SELECT nil FROM notes WHERE video_id IN (?)", "nil").unwrap();
+    let (a, b) = tokio::join!(wrong.load("a"), wrong.load("b"));
+    assert!(a.is_err() && b.unwrap_err().to_string().contains("nil"));
+    assert!(rushes.loader("SELECT ? FROM notes WHERE n IN (?)", "n").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_lose_and_double_nothing_while_others_write() {
+    let (_folder, rushes) = library().await;
+    filled(&rushes, 1000).await;
+    let request = SqlRequest::new(
+        "SELECT id, n % 7 AS part FROM notes WHERE video_id <> ? -- all but one",
+        vec!["v3"],
+    );
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page =
+            rushes.query_page(&request, &["part", "id"], 64, cursor.as_deref()).await.unwrap();
+        seen.extend(page.answer.rows.rows.iter().map(|row| row[0].clone()));
+        let Some(next) = page.next else { break };
+        assert!(rushes.query_page(&of("v1"), &["id"], 64, Some(&next)).await.is_err());
+        let mut altered = next.clone().into_bytes();
+        altered[3] = if altered[3] == b'A' { b'B' } else { b'A' };
+        let altered = String::from_utf8(altered).unwrap();
+        assert!(rushes.query_page(&request, &["part", "id"], 64, Some(&altered)).await.is_err());
+        insert(&rushes, "v1", 0).await;
+        cursor = Some(next);
+    }
+    let before: std::collections::BTreeSet<i64> = (1..=1000).filter(|id| id % 50 != 4).collect();
+    let mut found: Vec<i64> = seen
+        .into_iter()
+        .filter_map(|id| match id {
+            SqlValue::Integer(id) if id <= 1000 => Some(id),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, before.into_iter().collect::<Vec<_>>());
+    let error = rushes.query_page(&request, &["gone"], 10, None).await.unwrap_err();
+    assert!(error.to_string().contains("gone"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_as_of_one_moment_and_ends_when_it_is_dropped() {
+    let (_folder, rushes) = library().await;
+    filled(&rushes, 20_000).await;
+    let request = SqlRequest::new("SELECT id, n FROM notes ORDER BY id", SqlParams::NONE);
+    let mut stream = rushes.query_stream(&request);
+    let mut count = 0;
+    while let Some(rows) = stream.recv().await {
+        let rows = rows.unwrap();
+        assert!(rows.rows.len() <= 256 && rows.columns == ["id", "n"]);
+        count += rows.rows.len();
+        insert(&rushes, "v1", 0).await;
+    }
+    assert_eq!(count, 20_000);
+    drop(rushes.query_stream(&request));
+    let wrong = SqlRequest::new("SELECT nil FROM notes", SqlParams::NONE);
+    assert!(rushes.query_stream(&wrong).recv().await.unwrap().is_err());
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while rushes.stats().await.unwrap()["sql"]["pool"]["in_use"] != 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("a dropped stream keeps its connection");
+}

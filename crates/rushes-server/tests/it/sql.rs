@@ -19,7 +19,7 @@ fn the_library_answers_in_its_own_words() {
     assert_eq!(found["columns"], json!(["n"]), "{found}");
 
     let plan = library.run(["sql", sql, "--explain"]).text();
-    assert!(plan.contains(&"cached until written to: entries/?1"), "{plan}");
+    assert!(plan.contains("cached until written to: entries/?1"), "{plan}");
     for (sql, code) in [("DELETE FROM videos", 2), ("SELECT nonsense", 2), ("SELECT ?", 2)] {
         let run = library.run(["sql", sql]);
         assert_eq!(run.code, code, "{run:?}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use super::advice::{Advice, Example};
 use super::statement::{Batch, BatchDone, Executed, Fingerprint, Freshness, Plan, Query, Upsert};
@@ -25,6 +26,9 @@ pub trait Sql: Send + Sync {
     async fn fingerprint(&self, query: &Query, freshness: Freshness) -> Result<Fingerprint>;
     /// Asks the database.
     async fn read(&self, query: &Query) -> Result<Rows>;
+    /// Asks the database for any number of rows, which come a few hundred at a time, as of one
+    /// moment, as fast as they are taken. Bounds on rows and bytes do not apply.
+    fn stream(&self, query: Query) -> mpsc::Receiver<Result<Rows>>;
     /// Executes one statement that writes, or alters the schema, in a transaction of its own.
     /// What is not over after `timeout` is undone.
     async fn execute(&self, sql: &str, params: &SqlParams, timeout: Duration) -> Result<Executed>;

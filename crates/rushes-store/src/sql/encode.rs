@@ -46,6 +46,21 @@ impl SqlParams {
         }
         out
     }
+
+    /// Reads a list of values that [`SqlParams::to_bytes`] wrote; anything else is
+    /// [`Error::Invalid`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let wrong = || Error::invalid("these bytes are no list of values");
+        let mut input = Input(bytes);
+        let mut values = Vec::new();
+        if input.byte() != Some(0) {
+            return Err(wrong());
+        }
+        while !input.0.is_empty() {
+            values.push(input.value().ok_or_else(wrong)?);
+        }
+        Ok(Self::Positional(values))
+    }
 }
 
 fn put(out: &mut Vec<u8>, number: usize) {

@@ -169,7 +169,7 @@ impl Monitor {
                 })
             })
             .collect();
-        all.sort_unstable_by(|a, b| b.total_micros.cmp(&a.total_micros));
+        all.sort_unstable_by_key(|example| std::cmp::Reverse(example.total_micros));
         all.truncate(limit);
         all
     }

@@ -8,6 +8,23 @@ use crate::error::{Error, Result};
 
 const MARK: usize = 6;
 
+/// A place of any shape as text that only the same question accepts.
+pub(crate) fn sealed(place: &[u8], question: &str) -> String {
+    URL_SAFE_NO_PAD.encode([place, &mark(place, question)].concat())
+}
+
+/// The place that [`sealed`] wrote; refuses one that was altered or belongs to another question.
+pub(crate) fn opened(text: &str, question: &str) -> Result<Vec<u8>> {
+    let wrong = || Error::invalid("the cursor is not one that this question returned");
+    let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
+    let length = bytes.len().checked_sub(MARK).ok_or_else(wrong)?;
+    let found = bytes.split_off(length);
+    if found != mark(&bytes, question) {
+        return Err(wrong());
+    }
+    Ok(bytes)
+}
+
 /// Writes a cursor that only the same question accepts.
 pub(crate) fn write(cursor: Cursor, question: &str) -> String {
     let mut bytes = Vec::with_capacity(16 + MARK);

@@ -16,6 +16,7 @@ pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cursor::{opened, sealed};
 pub use entries::{Entries, EntriesRequest};
 pub(crate) use entries::{kinds, limit, never_computed};
 pub(crate) use fetch::{From, failed, served_by};

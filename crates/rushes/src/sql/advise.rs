@@ -38,7 +38,7 @@ impl Rushes {
             }
         }
         let mut examples: Vec<Example> = by_shape.into_values().collect();
-        examples.sort_by(|a, b| b.total_micros.cmp(&a.total_micros));
+        examples.sort_by_key(|example| std::cmp::Reverse(example.total_micros));
         examples.truncate(limit);
         Ok(sql.advise(examples).await?)
     }

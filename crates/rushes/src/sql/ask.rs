@@ -113,7 +113,7 @@ impl Rushes {
         self.inner.cache.invalidate(&[tagged(tag)]).await;
     }
 
-    fn statement(&self, request: &SqlRequest) -> Query {
+    pub(super) fn statement(&self, request: &SqlRequest) -> Query {
         let usual = Query::new(request.sql.clone(), request.params.clone());
         Query {
             rows: request.rows.unwrap_or(usual.rows),
@@ -187,7 +187,12 @@ fn tagged(tag: &str) -> Scope {
 
 /// All that makes an answer what it is: the database, the statement, its values and bounds, what it
 /// may be dropped by, and the generations of what it reads.
-fn key(identity: &str, request: &SqlRequest, query: &Query, generations: [u64; 2]) -> Key {
+pub(super) fn key(
+    identity: &str,
+    request: &SqlRequest,
+    query: &Query,
+    generations: [u64; 2],
+) -> Key {
     let mut hasher = blake3::Hasher::new();
     let mut feed = |bytes: &[u8]| {
         hasher.update(&bytes.len().to_le_bytes());

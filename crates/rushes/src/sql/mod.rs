@@ -6,6 +6,11 @@
 //! statement is timed, whatever its values ([`Rushes::statements`]); [`Rushes::advise`] tries out
 //! indexes for those that took longest.
 //!
+//! [`Rushes::query_page`] and [`Rushes::query_stream`] answer any number of rows; a [`Loader`] makes
+//! one statement of what many tasks ask one by one.
+//!
+//! [`Rushes::query_page`]: crate::Rushes::query_page
+//! [`Rushes::query_stream`]: crate::Rushes::query_stream
 //! [`Rushes::query`]: crate::Rushes::query
 //! [`Rushes::execute`]: crate::Rushes::execute
 //! [`Rushes::execute_batch`]: crate::Rushes::execute_batch
@@ -14,11 +19,15 @@
 
 mod advise;
 mod ask;
+mod load;
+mod page;
 mod record;
 mod workload;
 mod write;
 
 pub use ask::{SqlAnswer, SqlRequest};
+pub use load::{LoadedRows, Loader};
+pub use page::SqlPage;
 pub(crate) use record::Recorder;
 pub use rushes_store::{
     Advice, Batch, BatchDone, Executed, FailedRow, Freshness, Plan, PlanStep, Rows, SqlParams,

@@ -105,7 +105,7 @@ fn merged(known: Vec<Example>, news: Vec<Example>) -> Vec<Example> {
             None => all.push(new),
         }
     }
-    all.sort_by(|a, b| b.total_micros.cmp(&a.total_micros));
+    all.sort_by_key(|example| std::cmp::Reverse(example.total_micros));
     all.truncate(STATEMENTS);
     all
 }

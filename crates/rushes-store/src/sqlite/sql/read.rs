@@ -45,7 +45,7 @@ fn answer(reader: &Reader, pool: &Pool, query: &Query) -> Result<Rows> {
         return Err(Error::invalid("only reading is allowed here"));
     }
     bind(&mut statement, &query.params)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let (width, mut bytes) = (columns.len(), 0);
     let mut found = Rows { columns, rows: Vec::new() };
     let mut rows = statement.raw_query();

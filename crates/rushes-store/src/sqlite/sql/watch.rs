@@ -160,7 +160,7 @@ fn grouping(db: &Connection, table: &str) -> Result<Option<(String, Affinity)>> 
         .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(String, String)>>>()?;
     let named = |wanted: &&str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    let column = GROUPING.iter().find_map(|wanted| named(&wanted));
+    let column = GROUPING.iter().find_map(named);
     Ok(column.and_then(|(name, declared)| {
         let declared = declared.to_uppercase();
         let is = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
