@@ -1,9 +1,9 @@
 //! Every figure that Rushes claims, measured beside its peer or its limit in the same run.
 //!
 //! One module is one group of figures. Those of the product drive the shipped binary as a child,
-//! as a user does; only `codec` and `cache` call the crates themselves. The peer gets the same
-//! input at the same settings, and its runs alternate with ours, so that a noisy neighbour meets
-//! both. A goal that is missed is printed as missed.
+//! as a user does; only `codec`, `cache` and `query` call the crates themselves. The peer gets the
+//! same input at the same settings, and its runs alternate with ours, so that a noisy neighbour
+//! meets both. A goal that is missed is printed as missed.
 
 mod cache;
 mod child;
@@ -15,6 +15,7 @@ mod ingest;
 mod library;
 mod open;
 mod prefetch;
+mod query;
 
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ use figure::Report;
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// Only this group (ingest, codec, cache, prefetch), or only one figure (ingest.memory)
+    /// Only this group (ingest, codec, cache, prefetch, query), or only one figure (ingest.memory)
     #[arg(long, value_name = "GROUP")]
     only: Option<String>,
     /// One JSON object a line
@@ -57,6 +58,20 @@ const FIGURES: &[Measure] = &[
         prefetch::agents,
     ),
     ("cache", &["cache.l1_hit"], cache::l1_hit),
+    (
+        "query",
+        &[
+            "query.uncached",
+            "query.cached",
+            "query.cached_strict",
+            "query.uncached_200",
+            "query.cached_200",
+            "query.cached_strict_200",
+        ],
+        query::reads,
+    ),
+    ("query", &["query.batch"], query::batch),
+    ("query", &["query.deep_page"], query::deep_page),
 ];
 
 fn main() -> Result<ExitCode> {

@@ -50,17 +50,8 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     let (prefetch, orders) = Prefetch::new(settings.prefetch);
     let workload = (!read_only).then(|| settings.library.join("statements.json"));
     let recorder = Recorder::new(settings.sql_slow, workload);
-    let inner = Inner {
-        settings,
-        store,
-        blobs,
-        cache,
-        freshness,
-        meter,
-        recorder,
-        prefetch,
-        read_only,
-    };
+    let inner =
+        Inner { settings, store, blobs, cache, freshness, meter, recorder, prefetch, read_only };
     let inner = Arc::new(inner);
     prefetch::start(&inner, orders);
     Ok(Rushes { inner, session: prefetch::next_session() })

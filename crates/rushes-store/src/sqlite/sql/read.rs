@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Statement, StatementStatus, ToSql};
+use tokio::sync::mpsc;
 
 use super::guard::Mode;
 use super::pool::{Pool, Reader};
@@ -22,16 +23,71 @@ impl ToSql for SqlValue {
     }
 }
 
+/// Rows that a stream brings at once.
+const CHUNK: usize = 256;
+
 /// Runs a statement to its end, or to the first of its bounds.
 pub(super) fn read(reader: &mut Reader, pool: &Pool, query: &Query) -> Result<Rows> {
-    reader.deadline.set(query.timeout);
-    let rows = answer(reader, pool, query);
-    let over = reader.deadline.is_over();
-    reader.deadline.lift();
-    rows.map_err(|error| stopped(error, over, query))
+    let mut found = Rows::default();
+    let mut bytes = 0;
+    run(reader, pool, query, |columns, row| {
+        if found.columns.is_empty() {
+            found.columns = columns.to_vec();
+        }
+        let Some(row) = row else { return Ok(()) };
+        bytes += row.iter().map(|value| size_of::<SqlValue>() + value.heap_bytes()).sum::<usize>();
+        if found.rows.len() >= query.rows {
+            return Err(too_many(&format!("{} rows", query.rows)));
+        }
+        if bytes > query.bytes {
+            return Err(too_many(&format!("{} MB", query.bytes >> 20)));
+        }
+        found.rows.push(row);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-fn answer(reader: &Reader, pool: &Pool, query: &Query) -> Result<Rows> {
+/// Runs a statement as fast as its rows are taken.
+pub(super) fn stream(
+    reader: &mut Reader,
+    pool: &Pool,
+    query: &Query,
+    to: &mpsc::Sender<Result<Rows>>,
+) -> Result<()> {
+    let mut some: Vec<Vec<SqlValue>> = Vec::new();
+    let left = || Error::invalid("nobody takes the rows any more");
+    run(reader, pool, query, |columns, row| {
+        let end = row.is_none();
+        some.extend(row);
+        if end || some.len() >= CHUNK {
+            let full = Rows { columns: columns.to_vec(), rows: std::mem::take(&mut some) };
+            to.blocking_send(Ok(full)).map_err(|_| left())?;
+        }
+        Ok(())
+    })
+}
+
+/// Hands each row to `take`, with the names of the columns; at the end none.
+fn run(
+    reader: &mut Reader,
+    pool: &Pool,
+    query: &Query,
+    take: impl FnMut(&[String], Option<Vec<SqlValue>>) -> Result<()>,
+) -> Result<()> {
+    reader.deadline.set(query.timeout);
+    let done = step(reader, pool, query, take);
+    let over = reader.deadline.is_over();
+    reader.deadline.lift();
+    done.map_err(|error| stopped(error, over, query))
+}
+
+fn step(
+    reader: &Reader,
+    pool: &Pool,
+    query: &Query,
+    mut take: impl FnMut(&[String], Option<Vec<SqlValue>>) -> Result<()>,
+) -> Result<()> {
     if query.sql.trim().is_empty() {
         return Err(Error::invalid("the statement is empty"));
     }
@@ -46,25 +102,16 @@ fn answer(reader: &Reader, pool: &Pool, query: &Query) -> Result<Rows> {
     }
     bind(&mut statement, &query.params)?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let (width, mut bytes) = (columns.len(), 0);
-    let mut found = Rows { columns, rows: Vec::new() };
+    let width = columns.len();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(explain)? {
         let mut values = Vec::with_capacity(width);
         for column in 0..width {
-            let value = value(row.get_ref(column)?);
-            bytes += size_of::<SqlValue>() + value.heap_bytes();
-            values.push(value);
+            values.push(value(row.get_ref(column)?));
         }
-        if found.rows.len() >= query.rows {
-            return Err(too_many(&format!("{} rows", query.rows)));
-        }
-        if bytes > query.bytes {
-            return Err(too_many(&format!("{} MB", query.bytes >> 20)));
-        }
-        found.rows.push(values);
+        take(&columns, Some(values))?;
     }
-    Ok(found)
+    take(&columns, None)
 }
 
 fn too_many(bound: &str) -> Error {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlparser::dialect::SQLiteDialect;
+use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::depend::{self, Found, Reading};
@@ -149,6 +150,20 @@ impl Sql for SqliteSql {
         let rows = self.pool.run(quick, move |reader| read::read(reader, &pool, &asked)).await;
         self.paces.note(&query.sql, began.elapsed());
         rows
+    }
+
+    fn stream(&self, query: Query) -> mpsc::Receiver<Result<Rows>> {
+        let (rows, taken) = mpsc::channel(2);
+        let pool = Arc::clone(&self.pool);
+        tokio::spawn(async move {
+            let (seen, to) = (Arc::clone(&pool), rows.clone());
+            let work = move |reader: &mut Reader| read::stream(reader, &seen, &query, &to);
+            if let Err(error) = pool.run(false, work).await {
+                // Whoever has gone away needs no answer.
+                let _ = rows.send(Err(error)).await;
+            }
+        });
+        taken
     }
 
     async fn execute(&self, sql: &str, params: &SqlParams, timeout: Duration) -> Result<Executed> {
