@@ -134,7 +134,9 @@ impl Monitor {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         figures.total = figures.total.saturating_add(micros);
         // A time beyond what the histogram can hold is counted at its upper end.
-        figures.times.saturating_record(micros);
+        if figures.times.record(micros).is_err() {
+            figures.times.saturating_record(micros);
+        }
         if matches!(outcome, Outcome::Done(..))
             && figures.slowest.as_ref().is_none_or(|(slowest, _)| micros > *slowest)
         {

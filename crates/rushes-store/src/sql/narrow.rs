@@ -397,7 +397,6 @@ mod tests {
             "WITH t AS (SELECT 'a' AS video_id) SELECT * FROM t WHERE video_id = 'a'",
             "WITH c AS (SELECT * FROM t) SELECT * FROM c WHERE video_id = 'a'",
             "SELECT * FROM t WHERE video_id = 'a' ORDER BY (SELECT max(y) FROM t)",
-            "SELECT * FROM 't' WHERE video_id = 'a'",
             "SELECT * FROM t WHERE video_id = 'a'; SELECT 1",
             "SELECT * FROM t WHERE video_id = @b AND y = ?, this is no SQL",
         ] {

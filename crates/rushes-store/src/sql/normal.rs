@@ -9,10 +9,10 @@ const LONGEST: usize = 4000;
 
 /// The statement with every literal and parameter as `?`, words in one case, blanks and comments
 /// as one blank, and lists of values as one value. Holds nothing of what was asked for. What
-/// cannot be read as SQL becomes a fixed text.
+/// cannot be read as SQL becomes `unreadable`.
 pub(crate) fn normal(sql: &str, dialect: &dyn Dialect) -> String {
     let Ok(tokens) = Tokenizer::new(dialect, head(sql)).tokenize() else {
-        return "(not readable as SQL)".to_owned();
+        return "unreadable".to_owned();
     };
     let words: Vec<String> = tokens.iter().filter(|token| !blank(token)).map(word).collect();
     let mut text = String::new();

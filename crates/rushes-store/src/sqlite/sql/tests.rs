@@ -391,7 +391,7 @@ async fn upserts_update_what_is_there_and_drop_its_answers() {
     let upsert = |table: &str, columns: [&str; 3], keys: &[&str], rows: [[&str; 2]; 2]| Upsert {
         table: table.to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
-        keys: keys.iter().map(|key| key.to_string()).collect(),
+        keys: keys.iter().map(ToString::to_string).collect(),
         rows: rows.map(|[video, tag]| vec![video.into(), tag.into(), 1.into()]).to_vec(),
         size: 100,
         atomic: true,
