@@ -92,7 +92,7 @@ impl Rushes {
         tokio::task::coop::consume_budget().await;
         let began = Instant::now();
         let query = self.statement(request);
-        let answer = self.answered(request, &query).await;
+        let answer = self.rows_of(request, &query).await;
         let (outcome, result) = match answer {
             Ok((rows, tier, uncached)) => {
                 let outcome = match tier {
@@ -122,7 +122,7 @@ impl Rushes {
         }
     }
 
-    async fn answered(
+    async fn rows_of(
         &self,
         request: &SqlRequest,
         query: &Query,
