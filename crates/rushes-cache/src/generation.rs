@@ -48,6 +48,9 @@ pub(crate) struct Home {
     scopes: Box<[Arc<Counter>]>,
 }
 
+/// Scopes by the place of their counters.
+pub(crate) type Names = HashMap<usize, Scope>;
+
 /// What a load captured before it began.
 #[derive(Clone, Debug)]
 pub(crate) struct Fence {
@@ -72,6 +75,12 @@ impl Fence {
     /// Whether the scope of this counter is among its own.
     pub(crate) fn carries(&self, counter: &Arc<Counter>) -> bool {
         self.home.scopes.iter().any(|own| Arc::ptr_eq(own, counter))
+    }
+
+    /// The scopes, by the names that [`Generations::names`] gave.
+    pub(crate) fn scopes(&self, names: &Names) -> Vec<Scope> {
+        let name = |counter: &Arc<Counter>| names.get(&Arc::as_ptr(counter).addr()).cloned();
+        self.home.scopes.iter().filter_map(name).collect()
     }
 
     /// The namespace that it belongs to.
@@ -154,6 +163,17 @@ impl Generations {
     /// The counter of a scope, if something carries it.
     pub(crate) fn find(&self, scope: &Scope) -> Option<Arc<Counter>> {
         self.counters_of(scope).lock().known.get(scope).cloned()
+    }
+
+    /// Which scope each counter is of.
+    pub(crate) fn names(&self) -> Names {
+        let mut names = Names::new();
+        for shard in &self.counters {
+            let counters = shard.lock();
+            let named = counters.known.iter();
+            names.extend(named.map(|(scope, own)| (Arc::as_ptr(own).addr(), scope.clone())));
+        }
+        names
     }
 
     /// How many counters are kept.

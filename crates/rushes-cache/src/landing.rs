@@ -376,7 +376,8 @@ impl Shared {
             eager: settings.eagerness.max(0.0) * f64::from(entry.cost) / 1_000.0,
             ..Life::new(self.clock.coarse(), entry.created)
         };
-        Stored::new(key.clone(), entry.bytes, fence, life)
+        let tag = self.memory.as_ref().and_then(|memory| memory.ghosts.tag(key));
+        Stored::new(key.clone(), entry.bytes, fence, life, tag)
     }
 
     /// Takes an entry into memory, if its namespace is kept there.

@@ -26,13 +26,16 @@
 //! # Ok::<(), LoadError>(()) }).unwrap();
 //! ```
 
+mod audit;
 mod batch;
 mod cache;
 mod clock;
 mod entry;
 mod flight;
 mod generation;
+mod ghosts;
 mod hearer;
+mod hot;
 mod invalidate;
 mod key;
 mod landing;
@@ -49,6 +52,7 @@ mod tier;
 mod token;
 mod turn;
 mod value;
+mod warm;
 mod work;
 
 pub use batch::Wanted;
@@ -56,7 +60,9 @@ pub use cache::{Cache, CacheBuilder, Fetched, LoadError, Loaded, Lookup, Origin}
 pub use clock::{Clock, Millis};
 pub use entry::{Entry, MOST_SCOPES};
 pub use flight::Lost;
+pub use ghosts::{Curve, CurvePoint};
 pub use hearer::Hearer;
+pub use hot::HotKey;
 pub use key::{Key, Scope};
 pub use namespace::{Keep, Settings};
 pub use pattern::{BadPattern, Pattern};
@@ -69,3 +75,4 @@ pub use tier::redis::{Redis, RedisOptions};
 pub use tier::{Claim, Look, Put, Stamp, Tier, TierError, TierStats};
 pub use token::{Position, Token};
 pub use value::Value;
+pub use warm::{Budget, Progress, Warming};

@@ -47,6 +47,10 @@ pub struct Settings {
     /// How eagerly values are refreshed before their time is up, at random and the more likely the
     /// longer they took to load (XFetch): 0 never, 1 as its paper recommends, more is earlier.
     pub eagerness: f64,
+    /// Of so many hits in memory about one is compared with the source, by the loader of the caller
+    /// who was answered, in the background; 0: none. Only for values that every write invalidates:
+    /// those that may be out of date until their time is up would be found stale.
+    pub audit: u32,
     /// Whether memory keeps the values.
     pub memory: Keep,
     /// Whether Redis does.
@@ -138,6 +142,7 @@ impl Default for Settings {
             retry: Duration::from_secs(1),
             error_ttl: None,
             eagerness: 0.0,
+            audit: 0,
             memory: Keep::Yes,
             redis: Keep::Yes,
             disk: Keep::Yes,

@@ -20,7 +20,9 @@ impl Cache {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
     {
-        if let Some(landing) = self.0.begin_refresh(&aging, scopes) {
+        if aging.audit {
+            self.audit(Arc::clone(&aging.stored), load);
+        } else if let Some(landing) = self.0.begin_refresh(&aging, scopes) {
             spawn(landing.run(load));
         }
         answered(aging.stored, Origin::Memory, aging.stale)

@@ -65,3 +65,15 @@ pub(crate) async fn yield_now() {
 pub(crate) async fn yield_now() {
     shuttle::future::yield_now().await;
 }
+
+/// Waits.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Does not wait: the explorer knows no time.
+#[cfg(feature = "shuttle")]
+pub(crate) async fn pause(_time: Duration) {
+    yield_now().await;
+}

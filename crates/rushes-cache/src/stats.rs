@@ -24,12 +24,11 @@ thread_local! {
 }
 
 impl Striped {
+    /// Adds one; answers how many this thread's cell had before.
     #[inline]
-    pub(crate) fn add_one(&self) {
+    pub(crate) fn add_one(&self) -> u64 {
         let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or_default();
-        if let Some(cell) = self.0.get(stripe) {
-            cell.0.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.get(stripe).map_or(0, |cell| cell.0.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn sum(&self) -> u64 {
@@ -56,6 +55,11 @@ pub(crate) struct Counters {
     pub(crate) evictions: AtomicU64,
     pub(crate) expired: AtomicU64,
     pub(crate) invalidated: AtomicU64,
+    pub(crate) removed: AtomicU64,
+    pub(crate) audits: AtomicU64,
+    pub(crate) stale: AtomicU64,
+    pub(crate) entries: AtomicU64,
+    pub(crate) bytes: AtomicU64,
 }
 
 impl Counters {
@@ -169,8 +173,18 @@ pub struct NamespaceStats {
     pub evictions: u64,
     /// Entries met after their time was up.
     pub expired: u64,
-    /// Entries met after an invalidation covered them.
+    /// Entries dropped because an invalidation covered them, when they were met or swept out.
     pub invalidated: u64,
+    /// Entries dropped because their key was removed.
+    pub removed: u64,
+    /// Served values that were compared with the source.
+    pub audits: u64,
+    /// Of these, the ones that were stale. Anything but zero means that a write went by the cache.
+    pub stale: u64,
+    /// Entries alive: in memory, or evicted and still in a reader's hands.
+    pub entries: u64,
+    /// Bytes of their keys, values and decoded values.
+    pub bytes: u64,
 }
 
 impl NamespaceStats {
@@ -194,6 +208,11 @@ impl NamespaceStats {
             evictions: read(&counters.evictions),
             expired: read(&counters.expired),
             invalidated: read(&counters.invalidated),
+            removed: read(&counters.removed),
+            audits: read(&counters.audits),
+            stale: read(&counters.stale),
+            entries: read(&counters.entries),
+            bytes: read(&counters.bytes),
         }
     }
 }
@@ -207,7 +226,7 @@ mod tests {
         let counter = Striped::default();
         std::thread::scope(|scope| {
             for _ in 0..10 {
-                scope.spawn(|| (0..1_000).for_each(|_| counter.add_one()));
+                scope.spawn(|| (0..1_000).for_each(|_| drop(counter.add_one())));
             }
         });
         assert_eq!(counter.sum(), 10_000);

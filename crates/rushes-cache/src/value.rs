@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use crate::cache::LoadError;
 use crate::clock::Millis;
-use crate::generation::{Counter, Fence};
-use crate::key::Key;
+use crate::generation::{Counter, Fence, Names};
+use crate::ghosts::Tag;
+use crate::key::{Key, Scope};
 use crate::life::{Age, Life, random};
 use crate::namespace::Namespace;
 use crate::predicate::{Predicate, cover};
@@ -34,6 +35,8 @@ pub(crate) struct Stored {
     fence: Fence,
     /// Before this moment it is fresh; from then on its [`Life`] is asked, if it has one.
     gate: Millis,
+    /// Its name among the sampled keys, if it is one.
+    tag: Option<Tag>,
     rare: OnceLock<Box<Rare>>,
 }
 
@@ -50,20 +53,50 @@ struct Rare {
 }
 
 impl Stored {
-    pub(crate) fn new(key: Key, bytes: Option<Bytes>, fence: Fence, life: Life) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        bytes: Option<Bytes>,
+        fence: Fence,
+        life: Life,
+        tag: Option<Tag>,
+    ) -> Self {
         let plain = life.is_plain();
         let gate = if plain { life.expires } else { life.quiet_until() };
         let rare = OnceLock::new();
         if !plain {
             rare.get_or_init(|| Box::new(Rare { life: Some(life), ..Rare::default() }));
         }
-        Self { key, bytes: bytes.map(fitted), fence, gate, rare }
+        Self { key, bytes: bytes.map(fitted), fence, gate, tag, rare }.counted()
     }
 
     /// A loader's error, to be answered until `expires`.
     pub(crate) fn failed(key: Key, error: LoadError, fence: Fence, expires: Millis) -> Self {
         let rare = OnceLock::from(Box::new(Rare { error: Some(error), ..Rare::default() }));
-        Self { key, bytes: None, fence, gate: expires, rare }
+        Self { key, bytes: None, fence, gate: expires, tag: None, rare }.counted()
+    }
+
+    /// Counts it among what its namespace holds, until it is dropped.
+    fn counted(self) -> Self {
+        let counters = &self.namespace().counters;
+        counters.entries.fetch_add(1, Ordering::Relaxed);
+        counters.bytes.fetch_add(self.weight(), Ordering::Relaxed);
+        self
+    }
+
+    /// Its name among the sampled keys, if it is one.
+    #[inline]
+    pub(crate) fn tag(&self) -> Option<Tag> {
+        self.tag
+    }
+
+    /// Whether it says the same as these bytes.
+    pub(crate) fn says(&self, bytes: Option<&Bytes>) -> bool {
+        self.error().is_none() && self.bytes.as_ref() == bytes
+    }
+
+    /// Its scopes, by the names of all counters.
+    pub(crate) fn scopes(&self, names: &Names) -> Vec<Scope> {
+        self.fence.scopes(names)
     }
 
     /// Whether nothing that covers it was invalidated since its load began.
@@ -127,13 +160,23 @@ impl Stored {
 
     /// Notes the weight of the decoded value. The memory tier calls it under its lock.
     pub(crate) fn charge(&self, bytes: u32) {
-        let rare = self.rare();
+        let (rare, before) = (self.rare(), self.weight());
         let bytes = if rare.is_original() { bytes } else { bytes.saturating_add(RARE as u32) };
         rare.decoded_bytes.store(bytes, Ordering::Relaxed);
+        let more = self.weight().saturating_sub(before);
+        self.namespace().counters.bytes.fetch_add(more, Ordering::Relaxed);
     }
 
     fn rare(&self) -> &Rare {
         self.rare.get_or_init(Box::default)
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        let counters = &self.namespace().counters;
+        counters.entries.fetch_sub(1, Ordering::Relaxed);
+        counters.bytes.fetch_sub(self.weight(), Ordering::Relaxed);
     }
 }
 

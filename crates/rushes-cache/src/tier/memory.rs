@@ -3,12 +3,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use quick_cache::sync::{Cache as Map, EntryAction};
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Clock;
+use crate::ghosts::Ghosts;
+use crate::hot::{Hot, SAMPLE};
 use crate::key::Key;
 use crate::life::Age;
 use crate::predicate::Predicates;
@@ -51,6 +54,8 @@ pub(crate) struct Aging {
     pub(crate) stale: bool,
     /// Whether this caller may refresh it.
     pub(crate) refresh: bool,
+    /// Whether this caller shall compare it with the source.
+    pub(crate) audit: bool,
 }
 
 /// The memory tier.
@@ -59,6 +64,10 @@ pub(crate) struct Memory {
     capacity: u64,
     clock: Clock,
     pub(crate) predicates: Predicates,
+    pub(crate) hot: Hot,
+    pub(crate) ghosts: Ghosts,
+    /// Entries taken in.
+    pub(crate) fills: AtomicU64,
 }
 
 impl Memory {
@@ -75,7 +84,15 @@ impl Memory {
             .unwrap_or_else(|_| unreachable!("both required options are set"));
         let map =
             Map::with_options(options, ByBytes, DefaultHashBuilder::default(), CountEvictions);
-        Self { map, capacity, clock, predicates: Predicates::default() }
+        Self {
+            map,
+            capacity,
+            clock,
+            predicates: Predicates::default(),
+            hot: Hot::default(),
+            ghosts: Ghosts::new(capacity, capacity / TYPICAL_ENTRY),
+            fills: AtomicU64::new(0),
+        }
     }
 
     /// The entry and what may be done with it. One that is of no more use is dropped on the way.
@@ -89,16 +106,22 @@ impl Memory {
         }
         match stored.age(self.clock.coarse()) {
             Age::Fresh => {
-                stored.namespace().counters.hits.add_one();
+                let nth = stored.namespace().counters.hits.add_one();
+                self.follow(&stored);
+                if nth.is_multiple_of(SAMPLE) {
+                    return self.sampled(stored, nth / SAMPLE);
+                }
                 Look::Hit(stored)
             }
             Age::Due => {
                 stored.namespace().counters.hits.add_one();
-                Look::Aging(Aging { stored, stale: false, refresh: true })
+                self.follow(&stored);
+                Look::Aging(Aging { stored, stale: false, refresh: true, audit: false })
             }
             Age::Stale { refresh } => {
                 count(&stored.namespace().counters.stale_hits);
-                Look::Aging(Aging { stored, stale: true, refresh })
+                self.follow(&stored);
+                Look::Aging(Aging { stored, stale: true, refresh, audit: false })
             }
             Age::StandsIn => {
                 count(&stored.namespace().counters.stale_hits);
@@ -109,6 +132,30 @@ impl Memory {
         }
     }
 
+    /// Counts a reference to a key that is followed.
+    #[inline]
+    fn follow(&self, stored: &Stored) {
+        if let Some(tag) = stored.tag() {
+            self.ghosts.refer(tag, OVERHEAD + stored.weight());
+        }
+    }
+
+    /// A hit that is looked at more closely, the `nth` of those.
+    #[cold]
+    fn sampled(&self, stored: Arc<Stored>, nth: u64) -> Look {
+        self.hot.note(&stored.key);
+        let one_in = u64::from(stored.namespace().settings.audit);
+        if one_in > 0 && nth.is_multiple_of((one_in / SAMPLE).max(1)) {
+            return Look::Aging(Aging { stored, stale: false, refresh: false, audit: true });
+        }
+        Look::Hit(stored)
+    }
+
+    /// The entry of a key, whatever may be done with it.
+    pub(crate) fn resident(&self, key: &Key) -> Option<Arc<Stored>> {
+        self.map.peek(key)
+    }
+
     /// Takes a value in, unless what covers it was invalidated since its load began.
     pub(crate) fn put(&self, stored: &Arc<Stored>) -> bool {
         let fits = OVERHEAD + stored.weight() <= self.capacity;
@@ -116,6 +163,8 @@ impl Memory {
             return false;
         }
         self.map.insert(stored.key.clone(), Arc::clone(stored));
+        self.follow(stored);
+        count(&self.fills);
         true
     }
 
@@ -153,7 +202,14 @@ impl Memory {
 
     /// Drops a key.
     pub(crate) fn remove(&self, key: &Key) {
-        self.map.remove(key);
+        if let Some((_, stored)) = self.map.remove(key) {
+            count(&stored.namespace().counters.removed);
+            self.forget(&stored);
+        }
+    }
+
+    fn forget(&self, stored: &Stored) {
+        stored.tag().into_iter().for_each(|tag| self.ghosts.forget(tag));
     }
 
     /// Charges a decoded value to its entry, when the entry is still here, and makes room for it.
@@ -183,6 +239,7 @@ impl Memory {
         // Counted by the one who drops it.
         if self.map.remove_if(&stored.key, is_same).is_some() {
             count(if invalidated { &counters.invalidated } else { &counters.expired });
+            self.forget(stored);
         }
         Look::Miss
     }
