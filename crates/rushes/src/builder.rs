@@ -8,11 +8,12 @@ use rushes_store::{Blobs, SqlOptions, SqliteOptions, SqliteStore, Store};
 use rustix::fs::{Access, access};
 
 use crate::config::Settings;
+use crate::disk;
 use crate::engine::{Inner, Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
 use crate::incoming;
 use crate::prefetch::{self, Prefetch};
-use crate::read::{Freshness, Meter};
+use crate::read::{Freshness, Meter, namespaces};
 use crate::sql::Recorder;
 
 /// Opens the library that the settings describe, making it if it is not there.
@@ -44,14 +45,33 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
         true => to_read(&settings, &file)?,
         false => to_write(&settings, &file)?,
     };
-    let cache = Cache::builder().memory(settings.memory).build();
-    let freshness = Freshness::new(store.seq().await?, settings.staleness);
+    let disk = if read_only { None } else { disk::open(&settings, &file) };
+    let cache = namespaces(Cache::builder().memory(settings.memory), settings.disk_ttl);
+    let (mark, cache) = match disk {
+        Some((mark, disk)) => (Some(mark), cache.tier(disk).build()),
+        None => (None, cache.build()),
+    };
+    let seq = match &mark {
+        Some(mark) => mark.catch_up(&cache, &*store).await?,
+        None => store.seq().await?,
+    };
+    let freshness = Freshness::new(seq, settings.staleness);
     let meter = Meter::default();
     let (prefetch, orders) = Prefetch::new(settings.prefetch);
     let workload = (!read_only).then(|| settings.library.join("statements.json"));
     let recorder = Recorder::new(settings.sql_slow, workload);
-    let inner =
-        Inner { settings, store, blobs, cache, freshness, meter, recorder, prefetch, read_only };
+    let inner = Inner {
+        settings,
+        store,
+        blobs,
+        cache,
+        mark,
+        freshness,
+        meter,
+        recorder,
+        prefetch,
+        read_only,
+    };
     let inner = Arc::new(inner);
     prefetch::start(&inner, orders);
     Ok(Rushes { inner, session: prefetch::next_session() })

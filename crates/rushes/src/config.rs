@@ -17,6 +17,10 @@ pub struct Settings {
     pub database: Option<PathBuf>,
     /// Bound of the memory tier in bytes: keys, values and overhead.
     pub memory: u64,
+    /// Bound of the disk cache in bytes; 0: none.
+    pub disk: u64,
+    /// Longest life of a query's result in the disk cache.
+    pub disk_ttl: Duration,
     /// Longest life of a cached value.
     pub ttl: Duration,
     /// Whether the Redis tier is used.
@@ -55,6 +59,8 @@ impl Default for Settings {
             library: default_library(),
             database: None,
             memory: 256 << 20,
+            disk: 0,
+            disk_ttl: Duration::from_secs(300),
             ttl: Duration::from_secs(24 * 3600),
             redis_enabled: false,
             redis_url: "redis://localhost:6379".to_owned(),
@@ -134,6 +140,24 @@ pub const SETTINGS: &[Setting] = &[
         default: "256MB",
         meaning: "Bound of the memory tier: keys, values and overhead. 0 turns it off.",
         read: |s, text| bytes(text).map(|value| s.memory = value),
+    },
+    Setting {
+        key: "disk",
+        alias: None,
+        default: "0",
+        meaning: "Bound of the disk cache, in the folder `cache` of the library: it outlives a \
+                  restart. 0 turns it off, which is the default, as the library itself is on this \
+                  disk: it pays where pictures are decoded from video again and again, or the \
+                  database is far away.",
+        read: |s, text| bytes(text).map(|value| s.disk = value),
+    },
+    Setting {
+        key: "disk_ttl",
+        alias: None,
+        default: "5m",
+        meaning: "Longest life of a query's result in the disk cache; pictures stay for `ttl`. A \
+                  number without unit is seconds.",
+        read: |s, text| duration(text, 1.0).map(|value| s.disk_ttl = value),
     },
     Setting {
         key: "ttl",

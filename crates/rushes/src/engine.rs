@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::ModelFamily;
 use crate::config::Settings;
+use crate::disk::DiskMark;
 use crate::error::{Error, Result};
 use crate::ffmpeg::Limits;
 use crate::prefetch::{self, Prefetch};
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) blobs: Blobs,
     pub(crate) cache: Cache,
+    /// Of the disk cache, if there is one.
+    pub(crate) mark: Option<DiskMark>,
     pub(crate) freshness: Freshness,
     pub(crate) meter: Meter,
     pub(crate) prefetch: Prefetch,
@@ -101,11 +104,14 @@ impl Rushes {
         self.inner.read_only
     }
 
-    /// Closes this handle. Every write was durable when its call returned, so dropping all handles
-    /// loses nothing; this also writes down what was learned for prefetching.
+    /// Closes the library. Every write was durable when its call returned, so dropping all handles
+    /// loses nothing; this also writes down what was learned for prefetching, waits until the disk
+    /// cache is complete and records the hottest keys. Other handles go on without the disk cache.
     pub async fn close(self) -> Result<()> {
         prefetch::save(&self.inner).await;
-        drop(self);
+        if let Some(mark) = &self.inner.mark {
+            mark.close(&self.inner.cache, self.inner.freshness.seen()).await;
+        }
         Ok(())
     }
 
@@ -124,7 +130,7 @@ impl Rushes {
     pub async fn stats(&self) -> Result<Stats> {
         Ok(serde_json::json!({
             "library": self.inner.settings.library,
-            "cache": self.cache_stats(),
+            "cache": self.cache_figures(),
             "store": self.inner.store.facts().await?,
             "reads": self.inner.meter.snapshot(),
             "prefetch": self.inner.prefetch.stats(),

@@ -32,6 +32,8 @@ pub mod answer;
 mod builder;
 mod check;
 pub mod config;
+pub mod control;
+mod disk;
 mod engine;
 mod error;
 mod ffmpeg;

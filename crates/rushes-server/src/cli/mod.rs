@@ -4,6 +4,7 @@
 //! answer through [`output::Output`]: text for people, or with `--json` the engine's own answer.
 
 mod asking;
+mod cache;
 mod cite;
 mod clip;
 mod completions;
@@ -72,6 +73,7 @@ enum Command {
     Replay(replay::Replay),
     Sql(sql::Sql),
     Advise(sql::Advise),
+    Cache(cache::Cache),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
     Doctor(doctor::Doctor),
@@ -125,6 +127,7 @@ impl Command {
             Self::Replay(command) => command.run(globals, out).await,
             Self::Sql(command) => command.run(globals, out).await,
             Self::Advise(command) => command.run(globals, out).await,
+            Self::Cache(command) => command.run(globals, out).await,
             Self::Doctor(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),

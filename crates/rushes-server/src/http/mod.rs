@@ -11,6 +11,7 @@
 mod answer;
 mod app;
 mod asking;
+mod cache;
 mod cite;
 mod clip;
 mod context;

@@ -10,8 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::app::App;
 use super::problem::Problem;
 use super::{
-    cite, clip, context, entries, frames, guard, health, media, memory, openapi, search, sheet,
-    sql, stats, videos,
+    cache, cite, clip, context, entries, frames, guard, health, media, memory, openapi, search,
+    sheet, sql, stats, videos,
 };
 use crate::{dashboard, mcp};
 
@@ -46,6 +46,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(search::routes())
         .merge(stats::routes())
         .merge(sql::routes())
+        .merge(cache::routes())
 }
 
 async fn nowhere(uri: Uri) -> impl IntoResponse {

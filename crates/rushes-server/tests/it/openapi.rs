@@ -8,8 +8,12 @@ use crate::library::Library;
 use crate::server::Server;
 
 /// The routes that the document must describe.
-const ROUTES: [&str; 19] = [
+const ROUTES: [&str; 25] = [
     "delete /v1/videos/{id}",
+    "get /v1/cache",
+    "get /v1/cache/curve",
+    "get /v1/cache/top",
+    "get /v1/cache/value",
     "get /v1/cite",
     "get /v1/cite/{ref}",
     "get /v1/search",
@@ -25,6 +29,8 @@ const ROUTES: [&str; 19] = [
     "get /v1/videos/{id}/frames/{n}/image",
     "get /v1/videos/{id}/sheet",
     "post /v1/sql",
+    "post /v1/cache/invalidate",
+    "post /v1/cache/warm",
     "post /v1/videos",
     "post /v1/videos/{id}/entries",
     "post /v1/videos/{id}/memory",

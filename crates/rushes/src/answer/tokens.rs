@@ -42,8 +42,10 @@ impl Tokenizer {
 
 impl Rushes {
     /// Builds beside the caller what the first context would otherwise wait for: the tables of the
-    /// usual tokenizer. For processes that stay; it ends by itself within a second.
+    /// usual tokenizer, and what was read most before the last shutdown, from the disk cache. For
+    /// processes that stay; it ends by itself.
     pub fn warm(&self) {
+        self.warm_from_record();
         tokio::task::spawn_blocking(|| Tokenizer::default().tables());
     }
 }

@@ -231,6 +231,14 @@ impl Rushes {
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
         let key = Key::new(namespace::RECORDS, key);
+        // What the query saw may have been committed by another process whose changes are not yet
+        // dropped here: then the value is fenced off, and the self-audit is not deceived.
+        let engine = self.clone();
+        let query = move || async move {
+            let records = query().await?;
+            engine.catch_up().await?;
+            Ok::<_, Error>(records)
+        };
         let (value, origin) =
             self.cached(&key, scopes, move || async move { encode(&query().await?) }).await?;
         let value = value.decoded(decode::<T>)?;

@@ -33,6 +33,11 @@ impl Freshness {
         }
     }
 
+    /// The last commit up to which all changes were applied.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
     /// A number that grows with each change that is applied to the cache: what was read between
     /// two equal ones is of one state.
     pub(super) fn applied(&self) -> u64 {
@@ -86,12 +91,18 @@ impl Rushes {
     }
 
     async fn drop_changed(&self, change: &ChangeSet) {
-        let mut scopes: Vec<Scope> = change.changes.iter().flat_map(Scopes::touched).collect();
-        scopes.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-        scopes.dedup();
+        let scopes = scopes_of(change);
         if !scopes.is_empty() {
             self.inner.cache.invalidate(&scopes).await;
             self.inner.freshness.applied.fetch_add(1, Ordering::AcqRel);
         }
     }
+}
+
+/// What the changes of a commit make untrue.
+pub(crate) fn scopes_of(change: &ChangeSet) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> = change.changes.iter().flat_map(Scopes::touched).collect();
+    scopes.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+    scopes.dedup();
+    scopes
 }

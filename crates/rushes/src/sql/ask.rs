@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::read::{Served, Tier, failed, served_by};
 
 /// The cache's namespace of answers.
-const NAMESPACE: &str = "sql";
+pub(crate) const NAMESPACE: &str = "sql";
 /// Tags of one answer.
 const TAGS: usize = 16;
 

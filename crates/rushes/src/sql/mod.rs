@@ -25,6 +25,7 @@ mod record;
 mod workload;
 mod write;
 
+pub(crate) use ask::NAMESPACE;
 pub use ask::{SqlAnswer, SqlRequest};
 pub use load::{LoadedRows, Loader};
 pub use page::SqlPage;
