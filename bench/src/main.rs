@@ -6,6 +6,8 @@
 //! meets both. A goal that is missed is printed as missed.
 
 mod cache;
+mod cache_disk;
+mod cache_traces;
 mod child;
 mod codec;
 mod figure;
@@ -57,7 +59,6 @@ const FIGURES: &[Measure] = &[
         ],
         prefetch::agents,
     ),
-    ("cache", &["cache.l1_hit"], cache::l1_hit),
     (
         "query",
         &[
@@ -72,6 +73,12 @@ const FIGURES: &[Measure] = &[
     ),
     ("query", &["query.batch"], query::batch),
     ("query", &["query.deep_page"], query::deep_page),
+    ("cache", &["cache.l1_hit", "cache.l1_hit_moka"], cache::l1_hit),
+    ("cache", &["cache.l1_scale"], cache::l1_scale),
+    ("cache", &["cache.l1_overhead"], cache::l1_overhead),
+    ("cache", &["cache.invalidate_tag", "cache.invalidate_prefix"], cache::invalidate),
+    ("cache", &["cache.l3_hit", "cache.l3_open"], cache_disk::l3),
+    ("cache", &["cache.hit_ratio", "cache.hit_ratio_worst"], cache_traces::hit_ratio),
 ];
 
 fn main() -> Result<ExitCode> {

@@ -81,6 +81,7 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct CacheBuilder {
     memory_bytes: u64,
+    memory_entries: Option<usize>,
     load_deadline: Duration,
     clock: Clock,
     settings: HashMap<String, Settings>,
@@ -91,6 +92,7 @@ impl Default for CacheBuilder {
     fn default() -> Self {
         Self {
             memory_bytes: 0,
+            memory_entries: None,
             load_deadline: Duration::from_secs(60),
             clock: Clock::system(),
             settings: HashMap::new(),
@@ -103,6 +105,13 @@ impl CacheBuilder {
     /// The memory tier's bound in bytes: keys, values and overhead. Zero: no memory tier.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory_bytes = bytes;
+        self
+    }
+
+    /// The memory tier's bound in entries, beside the one in bytes: an entry weighs at least its
+    /// share of the bytes, so that neither bound is exceeded.
+    pub fn entries(mut self, entries: usize) -> Self {
+        self.memory_entries = Some(entries.max(1));
         self
     }
 
@@ -137,8 +146,9 @@ impl CacheBuilder {
 
     /// The cache.
     pub fn build(self) -> Cache {
-        let memory = (self.memory_bytes > 0)
-            .then(|| Arc::new(Memory::new(self.memory_bytes, self.clock.clone())));
+        let memory = (self.memory_bytes > 0).then(|| {
+            Arc::new(Memory::new(self.memory_bytes, self.memory_entries, self.clock.clone()))
+        });
         let guarded = |(tier, patience)| Guard::new(tier, patience, self.clock.clone());
         let tiers = self.tiers.into_iter().map(guarded).collect();
         let home = memory.as_ref().map(Arc::downgrade).unwrap_or_default();
@@ -215,6 +225,9 @@ impl Cache {
     pub fn peek(&self, key: &Key) -> Option<Fetched> {
         match self.0.look(key) {
             Look::Hit(stored) => answered(stored, Origin::Memory, false).ok(),
+            Look::Aging(Aging { stored, stale: false, refresh: false, .. }) => {
+                answered(stored, Origin::Memory, false).ok()
+            }
             _ => None,
         }
     }

@@ -234,6 +234,19 @@ fn digest(record: &[u8]) -> [u8; DIGEST] {
     digest
 }
 
+/// The bytes with magic and digest as a record of them would have.
+#[cfg(feature = "testing")]
+pub(crate) fn mended(bytes: &[u8]) -> Bytes {
+    let mut record = bytes.to_vec();
+    record.resize(record.len().max(MAGIC.len() + DIGEST), 0);
+    let digest = digest(&record);
+    let (head, _) = record.split_at_mut(MAGIC.len() + DIGEST);
+    let (magic, mark) = head.split_at_mut(MAGIC.len());
+    magic.copy_from_slice(MAGIC);
+    mark.copy_from_slice(&digest);
+    record.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,7 +132,8 @@ pub struct Stats {
 pub struct MemoryStats {
     /// Entries, the invalidated ones that nobody has met yet included.
     pub entries: usize,
-    /// Bytes of keys, values, decoded values and overhead.
+    /// Bytes of keys, values, decoded values and overhead; at least its share for each entry where
+    /// entries are bounded, too.
     pub bytes: u64,
     /// The bound of `bytes`.
     pub capacity: u64,
@@ -226,7 +227,11 @@ mod tests {
         let counter = Striped::default();
         std::thread::scope(|scope| {
             for _ in 0..10 {
-                scope.spawn(|| (0..1_000).for_each(|_| drop(counter.add_one())));
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        counter.add_one();
+                    }
+                });
             }
         });
         assert_eq!(counter.sum(), 10_000);

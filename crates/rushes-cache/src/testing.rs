@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::batch::Wanted;
 use crate::cache::Origin;
 use crate::clock::Clock;
-use crate::entry::Entry;
+use crate::entry::{Entry, decode, encode};
 use crate::hearer::Hearer;
 use crate::key::{Key, Scope};
 use crate::pattern::Pattern;
@@ -325,4 +325,18 @@ impl Tier for FaultyTier {
     fn stats(&self) -> TierStats {
         self.tier.stats()
     }
+}
+
+/// Reads bytes as a record, as tiers below memory do; `mended` with its magic and digest made right
+/// before. For fuzzing.
+///
+/// # Panics
+/// When a record was read that does not come out of writing what it says.
+pub fn read_record(bytes: &Bytes, mended: bool) -> bool {
+    let bytes = if mended { crate::entry::mended(bytes) } else { bytes.clone() };
+    let Some(read) = decode(&bytes) else { return false };
+    let again = encode(&read.key, &read.entry, &read.seen).map(Bytes::from);
+    let again = again.and_then(|again| decode(&again));
+    assert!(again.is_some_and(|again| again.key == read.key && again.entry == read.entry));
+    true
 }

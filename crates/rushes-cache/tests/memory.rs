@@ -331,6 +331,22 @@ async fn memory_stays_within_its_bytes() {
 }
 
 #[tokio::test]
+async fn memory_stays_within_its_entries() {
+    let cache = Cache::builder().memory(64 << 20).entries(100).build();
+    for n in 0..1_000 {
+        fetch(&cache, &n.to_string(), "small").await.unwrap();
+    }
+    let entries = cache.stats().memory.entries;
+    assert!((50..=100).contains(&entries), "{entries} entries");
+    let large = Cache::builder().memory(1 << 20).entries(100_000).build();
+    for n in 0..100 {
+        let load = || async { Ok(Loaded { bytes: Some(vec![0; 50_000].into()), ttl: None }) };
+        large.get_or_load(&key(&n.to_string()), &[], load).await.unwrap();
+    }
+    assert!(large.stats().memory.entries <= 20, "bytes are bounded all the same");
+}
+
+#[tokio::test]
 async fn a_value_larger_than_the_cache_is_served_and_not_kept() {
     let cache = Cache::builder().memory(1 << 20).build();
     let load = || async { Ok(Loaded { bytes: Some(vec![1; 2 << 20].into()), ttl: None }) };

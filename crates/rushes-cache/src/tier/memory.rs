@@ -27,6 +27,9 @@ pub(crate) const OVERHEAD: u64 = 320;
 /// What a value is taken to weigh when the map is first sized; it grows as needed.
 const TYPICAL_ENTRY: u64 = 4 * 1024;
 
+/// One of fewer entries evicts unevenly.
+const SMALLEST_SHARD_ENTRIES: usize = 1_024;
+
 /// A sweep lets others go first after so many entries.
 const PACE: usize = 256;
 
@@ -60,8 +63,10 @@ pub(crate) struct Aging {
 
 /// The memory tier.
 pub(crate) struct Memory {
-    map: Map<Key, Arc<Stored>, ByBytes, DefaultHashBuilder, CountEvictions>,
+    map: Map<Key, Arc<Stored>, Weigher, DefaultHashBuilder, CountEvictions>,
     capacity: u64,
+    /// What an entry weighs at least.
+    least: u64,
     clock: Clock,
     pub(crate) predicates: Predicates,
     pub(crate) hot: Hot,
@@ -71,26 +76,35 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// A tier bounded by `capacity` bytes.
-    pub(crate) fn new(capacity: u64, clock: Clock) -> Self {
+    /// A tier bounded by `capacity` bytes, and by `entries`.
+    pub(crate) fn new(capacity: u64, entries: Option<usize>, clock: Clock) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let most = usize::try_from(capacity / SMALLEST_SHARD).unwrap_or(usize::MAX);
-        let items = usize::try_from(capacity / TYPICAL_ENTRY).unwrap_or(usize::MAX);
+        let by_bytes = usize::try_from(capacity / SMALLEST_SHARD).unwrap_or(usize::MAX);
+        let by_entries = entries.map_or(usize::MAX, |entries| entries / SMALLEST_SHARD_ENTRIES);
+        let most = by_bytes.min(by_entries);
+        let typical = usize::try_from(capacity / TYPICAL_ENTRY).unwrap_or(usize::MAX);
+        let items = entries.unwrap_or(typical);
+        let least = entries.map_or(0, |entries| capacity.div_ceil(entries as u64));
         let options = OptionsBuilder::new()
             .shards((cores * 4).min(most).max(1))
             .estimated_items_capacity(items.clamp(32, 1 << 20))
             .weight_capacity(capacity)
             .build()
             .unwrap_or_else(|_| unreachable!("both required options are set"));
-        let map =
-            Map::with_options(options, ByBytes, DefaultHashBuilder::default(), CountEvictions);
+        let map = Map::with_options(
+            options,
+            Weigher { least },
+            DefaultHashBuilder::default(),
+            CountEvictions,
+        );
         Self {
             map,
             capacity,
+            least,
             clock,
             predicates: Predicates::default(),
             hot: Hot::default(),
-            ghosts: Ghosts::new(capacity, capacity / TYPICAL_ENTRY),
+            ghosts: Ghosts::new(capacity, items as u64),
             fills: AtomicU64::new(0),
         }
     }
@@ -136,7 +150,7 @@ impl Memory {
     #[inline]
     fn follow(&self, stored: &Stored) {
         if let Some(tag) = stored.tag() {
-            self.ghosts.refer(tag, OVERHEAD + stored.weight());
+            self.ghosts.refer(tag, (OVERHEAD + stored.weight()).max(self.least));
         }
     }
 
@@ -251,13 +265,15 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// Weighs an entry by the memory it takes.
+/// Weighs an entry by the memory it takes, or by its share where entries are bounded, too.
 #[derive(Clone)]
-struct ByBytes;
+struct Weigher {
+    least: u64,
+}
 
-impl Weighter<Key, Arc<Stored>> for ByBytes {
+impl Weighter<Key, Arc<Stored>> for Weigher {
     fn weight(&self, _key: &Key, stored: &Arc<Stored>) -> u64 {
-        OVERHEAD + stored.weight()
+        (OVERHEAD + stored.weight()).max(self.least)
     }
 }
 
