@@ -540,3 +540,72 @@ proptest! {
         });
     }
 }
+
+/// The library's own writes, whose triggers are off, raise what they touch themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_writes_drop_what_they_made_untrue() {
+    use crate::{BlobHash, Kind, NewEntry, Older, Recipe, Role, Video, VideoId};
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let hash = BlobHash::of(b"a film");
+    let id = VideoId::of(&hash);
+    let video = Video {
+        id: id.clone(),
+        hash,
+        name: "a.mp4".to_owned(),
+        path: None,
+        media: None,
+        size: 1,
+        start: 0.0,
+        duration: 9.0,
+        probe: json!({}),
+        thumbnail: None,
+        timing: None,
+        added: 1.0,
+    };
+    let caption = NewEntry {
+        kind: Kind::new("caption").unwrap(),
+        start: 1.0,
+        end: 2.0,
+        estimated: false,
+        data: json!({"text": "x"}),
+        text: Some("x".to_owned()),
+        label: None,
+        blob: None,
+    };
+    let check = async |step: &str| {
+        for table in ["videos", "names", "recipes", "runs", "lanes", "entries", "messages"] {
+            let all = Query::new(format!("SELECT * FROM {table}"), SqlParams::NONE);
+            let bare = fixture.sql().read(&all).await.unwrap();
+            assert_eq!(fixture.ask(&all).await.0, bare, "{table} after {step}");
+        }
+        for view in ["timeline", "conversation"] {
+            let sql = format!("SELECT * FROM {view} WHERE video = ?");
+            let one = Query::new(sql, vec![id.as_str()]);
+            let bare = fixture.sql().read(&one).await.unwrap();
+            assert_eq!(fixture.ask(&one).await.0, bare, "{view} after {step}");
+            let other = Query::new(one.sql.clone(), vec!["0011223344556677"]);
+            let known = fixture.ask(&other).await.1;
+            let recipe = view == "timeline" && step == "run_open";
+            assert!(known || step == "nothing" || recipe, "{view} of another video after {step}");
+        }
+    };
+    check("nothing").await;
+    let run = store.run_open(&id, &Recipe::default(), true).await.unwrap();
+    check("run_open").await;
+    store.run_write(run.id, vec![caption.clone()]).await.unwrap();
+    check("run_write").await;
+    store.finish_ingest(&video, run.id, &[], Older::Keep).await.unwrap();
+    check("finish_ingest").await;
+    store.append(&id, Role::User, "hello").await.unwrap();
+    check("append").await;
+    store.put_video(&Video { name: "b.mp4".to_owned(), ..video }).await.unwrap();
+    check("put_video").await;
+    let run = store.run_open(&id, &Recipe::default(), true).await.unwrap();
+    check("another run_open").await;
+    store.run_write(run.id, vec![NewEntry { end: 3.0, ..caption }]).await.unwrap();
+    store.run_abort(run.id).await.unwrap();
+    check("run_abort").await;
+    store.remove_video(&id).await.unwrap();
+    check("remove_video").await;
+}
