@@ -11,12 +11,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 
 use quick_cache::Weighter;
 use quick_cache::unsync;
 
 use crate::key::Key;
+use crate::shim::Mutex;
 
 /// Capacities that are simulated, in units of the real one.
 const FACTORS: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
@@ -91,7 +91,7 @@ impl Ghosts {
     /// to, this one is left out: it is a sample anyway.
     #[cold]
     pub(crate) fn refer(&self, tag: Tag, weight: u64) {
-        let Ok(mut copies) = self.copies.try_lock() else { return };
+        let Some(mut copies) = self.copies.try_lock() else { return };
         copies.references += 1;
         for copy in &mut copies.each {
             copy.refer(tag.get(), weight);
@@ -101,7 +101,7 @@ impl Ghosts {
     /// Notes that the entry is gone for another reason than want of room.
     #[cold]
     pub(crate) fn forget(&self, tag: Tag) {
-        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut copies = self.copies.lock();
         for copy in &mut copies.each {
             copy.map.remove(&tag.get());
         }
@@ -113,7 +113,7 @@ impl Ghosts {
     /// What the sample has too few or too many of is taken to be hits of any capacity, as those of
     /// the hottest keys are (the correction of the paper on SHARDS, section 3).
     pub(crate) fn curve(&self, all: u64) -> Curve {
-        let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        let copies = self.copies.lock();
         let references = copies.references;
         let expected = all as f64 / f64::from(self.one_in);
         let point = |copy: &Miniature| {

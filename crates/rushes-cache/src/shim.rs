@@ -28,6 +28,11 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> inner::MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The lock, unless somebody holds it.
+    pub(crate) fn try_lock(&self) -> Option<inner::MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
 }
 
 /// Runs a future as a task of its own.

@@ -128,8 +128,9 @@ async fn clustered(lasts: Duration, pause: Duration) -> Verdict {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_stale_is_read_whatever_becomes_of_redis() {
     let verdict = alone(Duration::from_secs(12), Duration::from_millis(1)).await;
-    assert!(verdict.reads > 2_000 && verdict.writes > 200, "{verdict:?}");
-    assert!(verdict.with_token > 100 && verdict.bound > 100, "{verdict:?}");
+    // Enough to mean something, also on a machine that is busy with other tests.
+    assert!(verdict.reads > 300 && verdict.writes > 30, "{verdict:?}");
+    assert!(verdict.with_token > 10 && verdict.bound > 10, "{verdict:?}");
     assert!(verdict.untold > 0, "Redis was never missed: nothing is tested: {verdict:?}");
 }
 
