@@ -103,6 +103,7 @@ impl Imported {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "cache_size", -64_000)?;
         db.pragma_update(None, "foreign_keys", true)?;
+        drop_triggers(&db)?;
         let start = Instant::now();
         let transaction = db.transaction()?;
         for recipe in &self.recipes {
@@ -137,6 +138,14 @@ impl Imported {
 
 /// Where an entry's row has its text: id, lane, starts, ends, estimated, digest, data, text.
 const TEXT: usize = 7;
+
+/// What keeps cached SQL exact runs for every row of a foreign writer; the bare peer goes without.
+fn drop_triggers(db: &Connection) -> Result<()> {
+    let sql = "SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger'";
+    let drops: Vec<String> =
+        db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    drops.iter().try_for_each(|drop| Ok(db.execute_batch(drop)?))
+}
 
 /// Copies a database, whatever of it is still in its log.
 fn copy_database(from: &Path, to: &Path) -> Result<()> {
