@@ -35,6 +35,18 @@ pub(super) struct Verdict {
     pub(super) broken: Vec<String>,
 }
 
+impl Verdict {
+    /// Adds what another history was good for.
+    pub(super) fn add(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.with_token += other.with_token;
+        self.bound += other.bound;
+        self.untold += other.untold;
+        self.broken.extend(other.broken);
+    }
+}
+
 const MOST: usize = 10;
 
 /// Holds a history against the rules; `bound` in nanoseconds is that of rule 5.

@@ -127,11 +127,24 @@ async fn clustered(lasts: Duration, pause: Duration) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_stale_is_read_whatever_becomes_of_redis() {
-    let verdict = alone(Duration::from_secs(12), Duration::from_millis(1)).await;
-    // Enough to mean something, also on a machine that is busy with other tests.
-    assert!(verdict.reads > 300 && verdict.writes > 30, "{verdict:?}");
-    assert!(verdict.with_token > 10 && verdict.bound > 10, "{verdict:?}");
-    assert!(verdict.untold > 0, "Redis was never missed: nothing is tested: {verdict:?}");
+    let mut total = Verdict::default();
+    // A machine that is busy with other tests needs more than one round for as much.
+    for _ in 0..ROUNDS {
+        total.add(alone(Duration::from_secs(12), Duration::from_millis(1)).await);
+        if is_enough(&total) {
+            return;
+        }
+    }
+    panic!("too little was tested: {total:?}");
+}
+
+/// Rounds at most until enough was tested.
+const ROUNDS: usize = 8;
+
+fn is_enough(total: &Verdict) -> bool {
+    let busy = total.reads > 2_000 && total.writes > 200;
+    // Without writes that were told late, Redis was never missed.
+    busy && total.with_token > 100 && total.bound > 100 && total.untold > 0
 }
 
 /// `make soak`: at least a million operations, over one server and over a cluster.
