@@ -36,11 +36,24 @@ class Page:
 
         return until(found, f"{css} with {saying!r} on the page")
 
+    def texts(self, css: str) -> list[str]:
+        """What is written in each place, read in one go: the page redraws while it is read."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((n) => n.innerText.trim())"
+        return self.run(script, css)
+
+    def text(self, css: str, saying: str = "") -> str:
+        """What is written in the first place that says so, once there is one."""
+        found = until(
+            lambda: [text for text in self.texts(css) if saying in text],
+            f"{css} with {saying!r} on the page",
+        )
+        return found[0]
+
     def run(self, script: str, *arguments):
         return self.browser.execute_script(script, *arguments)
 
     def clock(self) -> str:
-        return self.one("#time").text
+        return self.text("#time")
 
     def until_clock(self, time: str):
         until(lambda: self.clock() == time, f"the clock at {time}")
@@ -103,12 +116,12 @@ def test_the_library_shows_each_video_with_its_picture_length_and_kinds(page):
     page.open()
     until(lambda: len(page.all(".card")) == len(CLIPS), "a card for each clip")
     painted(page, ".card img", len(CLIPS))
-    card = page.one(".card", "obama_speech.mp4")
-    until(
-        lambda: "Transcript4" in card.text.replace("\n", "").replace(" ", ""),
-        "its kinds and counts",
-    )
-    assert "0:08.8" in card.text and "320×240" in card.text
+
+    def card() -> str:
+        return page.text(".card", "obama_speech.mp4")
+
+    until(lambda: "Transcript4" in "".join(card().split()), "its kinds and counts")
+    assert "0:08.8" in card() and "320×240" in card()
 
 
 def test_a_click_leads_into_the_video_and_each_kind_has_its_lane(page):
@@ -118,7 +131,7 @@ def test_a_click_leads_into_the_video_and_each_kind_has_its_lane(page):
     until(lambda: len(page.all(".lane.caption .block")) == 6, "six captions")
     kinds = [lane.get_attribute("data-kind") for lane in page.all(".lane")]
     assert kinds == ["frame", "caption", "transcript", "object", "ocr"]
-    spoken = [block.text for block in page.all(".lane.transcript .block")]
+    spoken = page.texts(".lane.transcript .block")
     assert spoken[0] == "Today, after two years of negotiations,"
     runs = {
         run.get_attribute("data-label"): run.get_attribute("data-count")
@@ -225,7 +238,7 @@ def test_search_leads_to_the_moment(page, ids):
     page.press("/")
     page.press("chandelier", Keys.ENTER)
     result = page.one(".result", "chandelier")
-    assert [mark.text for mark in page.all("mark")] == ["chandelier"]
+    assert page.texts("mark") == ["chandelier"]
     result.click()
     page.one("h1.title", "obama_speech.mp4")
     page.until_clock("0:02.75")
@@ -242,9 +255,9 @@ def test_what_an_agent_gets_is_shown_with_its_cost(page, ids):
     page.open(f"#/video/{ids['obama_speech.mp4']}?at=4.5")
     page.until_ready()
     page.one("#ask").click()
-    told = page.one("dialog .facts", "of 1,000 tokens")
-    assert 0 < int(told.text.split(" ")[0].replace(",", "")) <= 1000
-    assert "the United States," in page.one("dialog pre", "United").text
+    told = page.text("dialog .facts", "of 1,000 tokens")
+    assert 0 < int(told.split(" ")[0].replace(",", "")) <= 1000
+    assert "the United States," in page.text("dialog pre", "United")
     painted(page, "dialog .sheet", 1)
     page.press(Keys.ESCAPE)
     until(lambda: not page.all("dialog"), "the dialog is closed")
@@ -254,16 +267,16 @@ def test_the_cache_figures_change_with_reads(page, server, ids):
     page.open("#/cache")
 
     def number() -> int:
-        return int(page.one("#reads").text.replace(",", ""))
+        return int(page.text("#reads").replace(",", ""))
 
     before = number()
     for _ in range(40):
         server.get(f"/v1/videos/{ids['cup.mp4']}/entries", kind="caption")
     until(lambda: number() >= before + 40, "forty more reads")
-    assert page.one(".figure[data-tier=memory] .hits").text.endswith("%")
-    held = page.one(".figure[data-tier=memory] .held").text
+    assert page.text(".figure[data-tier=memory] .hits").endswith("%")
+    held = page.text(".figure[data-tier=memory] .held")
     assert " of " in held and not held.startswith("–")
-    assert page.one("tr[data-tier=memory] td").text.endswith("s")
+    assert page.text("tr[data-tier=memory] td").endswith("s")
 
 
 def test_hostile_names_and_texts_stay_text(page, fresh, tmp_path):
@@ -292,7 +305,7 @@ def test_hostile_names_and_texts_stay_text(page, fresh, tmp_path):
 
 def test_an_unknown_video_is_told_and_leads_back(page):
     page.open("#/video/ffffffffffffffff")
-    assert "ffffffffffffffff" in page.one("[role=alert]").text
+    assert "ffffffffffffffff" in page.text("[role=alert]")
     page.one("[role=alert] a").click()
     page.one(".card", "cup.mp4")
     # The browser itself notes the 404 that the page asked for.
