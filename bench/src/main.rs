@@ -18,6 +18,7 @@ mod library;
 mod open;
 mod prefetch;
 mod query;
+mod redis;
 
 use std::process::ExitCode;
 
@@ -79,6 +80,9 @@ const FIGURES: &[Measure] = &[
     ("cache", &["cache.invalidate_tag", "cache.invalidate_prefix"], cache::invalidate),
     ("cache", &["cache.l3_hit", "cache.l3_open"], cache_disk::l3),
     ("cache", &["cache.hit_ratio", "cache.hit_ratio_worst"], cache_traces::hit_ratio),
+    ("cache", &["cache.l2_hit", "cache.l2_hit_20k"], redis::l2_hit),
+    ("cache", &["cache.l2_multi"], redis::l2_multi),
+    ("cache", &["cache.recovery"], redis::recovery),
 ];
 
 fn main() -> Result<ExitCode> {

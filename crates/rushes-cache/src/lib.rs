@@ -46,6 +46,7 @@ mod predicate;
 mod refresh;
 mod shim;
 mod stats;
+mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tier;

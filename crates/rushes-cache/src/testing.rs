@@ -305,6 +305,14 @@ impl Tier for FaultyTier {
         self.tier.attend(hearer);
     }
 
+    fn mark(&self, at: u64) {
+        self.tier.mark(at);
+    }
+
+    async fn marked(&self) -> Result<Option<u64>, TierError> {
+        self.faulty(move |tier| async move { tier.marked().await }).await
+    }
+
     fn position(&self) -> Option<Position> {
         self.tier.position()
     }

@@ -15,6 +15,7 @@ use crate::incoming;
 use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter, namespaces};
 use crate::sql::Recorder;
+use crate::tiers;
 
 /// Opens the library that the settings describe, making it if it is not there.
 pub(crate) async fn open(settings: Settings) -> Result<Rushes> {
@@ -47,10 +48,13 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     };
     let disk = if read_only { None } else { disk::open(&settings, &file) };
     let cache = namespaces(Cache::builder().memory(settings.memory), settings.disk_ttl);
+    let cache = tiers::with_redis(cache, &settings, store.sql().identity())?;
     let (mark, cache) = match disk {
         Some((mark, disk)) => (Some(mark), cache.tier(disk).build()),
         None => (None, cache.build()),
     };
+    // What others left in shared tiers is of use once it is known what was changed since.
+    cache.out_of_step();
     let seq = match &mark {
         Some(mark) => mark.catch_up(&cache, &*store).await?,
         None => store.seq().await?,
@@ -74,6 +78,7 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     };
     let inner = Arc::new(inner);
     prefetch::start(&inner, orders);
+    tiers::get_in_step(&inner);
     Ok(Rushes { inner, session: prefetch::next_session() })
 }
 

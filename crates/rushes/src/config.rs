@@ -2,6 +2,7 @@
 //! meant. One list, [`SETTINGS`], names each setting once; the reader, the file's keys, the
 //! environment variables and `docs/configuration.md` all come from it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,10 +24,14 @@ pub struct Settings {
     pub disk_ttl: Duration,
     /// Longest life of a cached value.
     pub ttl: Duration,
-    /// Whether the Redis tier is used.
+    /// Where Redis is; the Redis tier is used when it is given.
+    pub redis: Option<RedisUrl>,
+    /// What all names in Redis begin with, before the library's own mark.
+    pub redis_prefix: String,
+    /// Whether the Redis tier is used, as the first design put it.
     pub redis_enabled: bool,
-    /// Where Redis is.
-    pub redis_url: String,
+    /// Where Redis is in that case.
+    pub redis_url: RedisUrl,
     /// What is read before it is asked for.
     pub prefetch: Prefetching,
     /// Longest time another process's write may stay unseen.
@@ -62,8 +67,10 @@ impl Default for Settings {
             disk: 0,
             disk_ttl: Duration::from_secs(300),
             ttl: Duration::from_secs(24 * 3600),
+            redis: None,
+            redis_prefix: "rushes:".to_owned(),
             redis_enabled: false,
-            redis_url: "redis://localhost:6379".to_owned(),
+            redis_url: RedisUrl("redis://localhost:6379".to_owned()),
             prefetch: Prefetching::default(),
             staleness: Duration::from_millis(2),
             patience: Duration::from_secs(10),
@@ -101,6 +108,29 @@ impl Prefetching {
             Self::Related => "related",
             Self::Learned => "learned",
         }
+    }
+}
+
+/// A URL that may hold a password: it shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// The URL, password included.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for RedisUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl(…)")
     }
 }
 
@@ -167,19 +197,43 @@ pub const SETTINGS: &[Setting] = &[
         read: |s, text| duration(text, 3600.0).map(|value| s.ttl = value),
     },
     Setting {
+        key: "redis",
+        alias: None,
+        default: "none",
+        meaning: "Where Redis or Valkey is, for a tier that processes share: \
+                  `redis://[user:password@]host[:port][,host:port…][/database]`, `rediss://` for \
+                  TLS, `redis+sentinel://host,host/name`. A cluster is recognised. It may hold a \
+                  password, which is never logged: rather give it by environment or file.",
+        read: |s, text| {
+            s.redis = Some(RedisUrl(text.to_owned()));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "redis_prefix",
+        alias: None,
+        default: "rushes:",
+        meaning: "What all names in Redis begin with; the library's own mark follows, so several \
+                  libraries may share a Redis. 1 to 47 printable characters without `{}*?[]\\`.",
+        read: |s, text| {
+            s.redis_prefix = text.to_owned();
+            Ok(())
+        },
+    },
+    Setting {
         key: "redis_enabled",
         alias: Some("REDIS_ENABLED"),
         default: "false",
-        meaning: "Whether the Redis tier is used.",
+        meaning: "Whether the Redis at `redis_url` is used, where `redis` names none.",
         read: |s, text| boolean(text).map(|value| s.redis_enabled = value),
     },
     Setting {
         key: "redis_url",
         alias: Some("REDIS_URL"),
         default: "redis://localhost:6379",
-        meaning: "Where Redis is. May hold a password: it is never logged.",
+        meaning: "Where Redis is when `redis_enabled` says that it is used.",
         read: |s, text| {
-            s.redis_url = text.to_owned();
+            s.redis_url = RedisUrl(text.to_owned());
             Ok(())
         },
     },
@@ -331,6 +385,11 @@ impl Settings {
     /// Settings with this library and defaults for the rest: for programs that embed the engine.
     pub fn library(folder: impl Into<PathBuf>) -> Self {
         Self { library: folder.into(), ..Self::default() }
+    }
+
+    /// Where the Redis tier is, if there is one.
+    pub(crate) fn redis(&self) -> Option<&RedisUrl> {
+        self.redis.as_ref().or(self.redis_enabled.then_some(&self.redis_url))
     }
 
     fn read_file(&mut self, file: &Path) -> Result<()> {

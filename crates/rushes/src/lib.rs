@@ -44,6 +44,8 @@ mod prefetch;
 pub mod read;
 mod repair;
 pub mod sql;
+mod tiers;
+mod token;
 mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};

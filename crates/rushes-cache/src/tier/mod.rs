@@ -121,6 +121,16 @@ pub trait Tier: Send + Sync + fmt::Debug {
     /// the hearer what they invalidate.
     fn attend(&self, _hearer: Hearer) {}
 
+    /// Notes that all changes of the source up to `at` were handed to this tier. It is kept with the
+    /// next invalidation, for whoever begins later.
+    fn mark(&self, _at: u64) {}
+
+    /// Up to where the changes of the source are known to have been handed to this tier, by this
+    /// process or another; `None`: nobody knows.
+    async fn marked(&self) -> Result<Option<u64>, TierError> {
+        Ok(None)
+    }
+
     /// Where in the log that all processes share this process' latest invalidation is.
     fn position(&self) -> Option<Position> {
         None

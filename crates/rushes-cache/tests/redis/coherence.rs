@@ -52,7 +52,12 @@ async fn a_fill_that_began_before_anothers_invalidation_is_never_found() {
     let old = Entry::new(Some(Bytes::from(0u32.to_be_bytes().to_vec())));
     late.put(&key("a"), &old, &stamp).await.unwrap();
     assert_eq!(late.get(&key("a")).await.unwrap(), None);
-    assert_eq!(source.read(&node(server.tier().await), "a").await, (version, Origin::Source));
+    let fresh = node(server.tier().await);
+    assert_eq!(source.read(&fresh, "a").await, (version, Origin::Source));
+    // Nor does it displace what came after.
+    written(&fresh, 1).await;
+    late.put(&key("a"), &old, &stamp).await.unwrap();
+    assert_eq!(source.read(&node(server.tier().await), "a").await, (version, Origin::Redis));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,13 +93,49 @@ async fn what_was_missed_behind_a_cut_wire_is_replayed() {
     source.read(&other, "a").await;
     source.read(&other, "b").await;
     eventually("memory", async || source.read(&other, "a").await.1 == Origin::Memory).await;
-    proxy.cut();
+    proxy.sever();
     let version = source.write();
     one.remove(&key("a")).await;
     assert_eq!(source.read(&other, "a").await, (0, Origin::Memory), "nothing could be heard");
     proxy.mend();
     eventually("the replay", async || source.read(&other, "a").await.0 == version).await;
     assert_eq!(source.read(&other, "b").await, (0, Origin::Memory), "only what was meant went");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_is_handed_over_before_redis_is_read_again() {
+    let (server, source) = (Server::start(), Source::default());
+    let proxy = Proxy::to(server.port).await;
+    let silent = || RedisOptions { deaf: None, ..RedisOptions::default() };
+    let tier = Redis::open(&proxy.url(), silent()).unwrap();
+    tier.connected().await.unwrap();
+    // Without memory, so that each read looks into Redis.
+    let one = Cache::builder().tier(tier).build();
+    let other = node(server.tier_with(silent()).await);
+    hears(&other, &one).await;
+    for round in 0..10 {
+        let found = async || {
+            source.read(&one, "a").await;
+            source.read(&node(server.tier().await), "a").await.1 == Origin::Redis
+        };
+        eventually("a record in Redis", found).await;
+        source.read(&other, "a").await;
+        proxy.sever();
+        let version = source.write();
+        one.invalidate(&[video()]).await;
+        proxy.mend();
+        if round % 2 == 0 {
+            // The old record is there until Redis is told.
+            let read_again = async || {
+                let (read, origin) = source.read(&one, "a").await;
+                assert_eq!(read, version, "{origin:?} answered with what was invalidated");
+                one.owes_nothing()
+            };
+            eventually("the payment", read_again).await;
+        }
+        // Nobody else knows of the write but by the log.
+        eventually("the log", async || source.read(&other, "a").await.0 == version).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +150,7 @@ async fn a_log_that_no_longer_reaches_back_makes_everything_suspect() {
         source.read(&other, id).await;
         eventually("memory", async || source.read(&other, id).await.1 == Origin::Memory).await;
     }
-    proxy.cut();
+    proxy.sever();
     let version = source.write();
     one.remove(&key("a")).await;
     for _ in 0..400 {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rushes_cache::{Origin, Redis, RedisOptions, Tier};
 
 use crate::server::{Server, free_port};
-use crate::source::{Source, eventually, key, node, video, written};
+use crate::source::{Source, eventually, hears, key, node, video, written};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_that_comes_later_is_found() {
@@ -66,7 +66,10 @@ async fn redis_that_comes_back_with_an_old_file_serves_nothing_from_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_stands_still_is_a_miss_within_its_budget() {
     let (server, source) = (Server::start(), Source::default());
-    let (one, other) = (node(server.tier().await), node(server.tier().await));
+    // The other one goes by nothing but what it hears.
+    let options = RedisOptions { deaf: None, ..RedisOptions::default() };
+    let (one, other) = (node(server.tier().await), node(server.tier_with(options).await));
+    hears(&other, &one).await;
     source.read(&one, "a").await;
     source.read(&other, "a").await;
     server.pause();

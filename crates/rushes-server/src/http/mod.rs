@@ -36,6 +36,7 @@ mod sql;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod token;
 mod videos;
 
 pub(crate) use app::{App, Limits};

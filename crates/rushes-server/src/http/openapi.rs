@@ -15,7 +15,9 @@ pub(super) fn base() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "The data plane for video agents. Times are seconds of media time, as the container's \
-             presentation timestamps give them. Failures are application/problem+json.",
+             presentation timestamps give them. Failures are application/problem+json. Whatever \
+             writes answers a header Rushes-Token; a request that shows it, to this server or \
+             another one over the same library, is answered as after that write.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
         .build();

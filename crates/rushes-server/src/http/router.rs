@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
@@ -11,7 +12,7 @@ use super::app::App;
 use super::problem::Problem;
 use super::{
     cache, cite, clip, context, entries, frames, guard, health, media, memory, openapi, search,
-    sheet, sql, stats, videos,
+    sheet, sql, stats, token, videos,
 };
 use crate::{dashboard, mcp};
 
@@ -21,6 +22,7 @@ pub(super) fn router(app: &App) -> Router {
     let document = openapi::standard(document);
     let routes = api
         .route("/v1/openapi.json", get(async move || axum::Json(document)))
+        .layer(from_fn_with_state(app.clone(), token::exchange))
         .merge(health::routes())
         .with_state(app.clone())
         .nest_service("/mcp", mcp::over_http(app.engine.session(), app.limits.loopback_only))

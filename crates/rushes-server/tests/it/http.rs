@@ -296,3 +296,20 @@ fn many_videos_are_asked_in_one_call() {
     );
     server.post_json("/v1/entries", &json!({ "videos": [] })).problem(400);
 }
+
+#[test]
+fn a_write_answers_a_token_that_another_server_honours() {
+    let (library, id) = Library::with_entries();
+    let late = ["--staleness", "1h"];
+    let (one, other) = (Server::start_with(&library, &late), Server::start_with(&library, &late));
+    let path = format!("/v1/videos/{id}/memory");
+    let messages = |answer: crate::server::Answer| answer.json()["items"].as_array().unwrap().len();
+    assert_eq!(messages(other.get(&path)), 0);
+    let body = json!({"role": "user", "content": "hello"}).to_string();
+    let written = one.post_as(&path, "application/json", body.as_bytes(), &[]);
+    assert!((200..300).contains(&written.status), "{written:?}");
+    let token = written.header("rushes-token");
+    assert_eq!(messages(other.get(&path)), 0, "it looked by itself: nothing is tested");
+    assert_eq!(messages(other.get_with(&path, &[("rushes-token", token)])), 1);
+    other.get_with(&path, &[("rushes-token", "nonsense")]).problem(400);
+}

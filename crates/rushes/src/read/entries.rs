@@ -147,7 +147,7 @@ impl Rushes {
         let scopes = Scopes::of_kinds(&query.video, &query.kinds);
         let query = query.clone();
         let page: From<Arc<SharedPage>> = self
-            .records(format!("page/{query:?}"), &scopes, move || async move {
+            .records(format!("video/{}/page/{query:?}", query.video), &scopes, move || async move {
                 let Page { items, next } = store.entries(&query).await?;
                 Ok(SharedPage { items: items.into_iter().map(Arc::new).collect(), next })
             })

@@ -86,7 +86,7 @@ impl Rushes {
         let store = self.inner.store.clone();
         let id = video.clone();
         let scopes = Scopes::of_kinds(video, &[]);
-        self.records(format!("known/{video}"), &scopes, move || async move {
+        self.records(format!("video/{video}/known"), &scopes, move || async move {
             Ok(store.timelines(&id).await?)
         })
         .await
@@ -97,7 +97,7 @@ impl Rushes {
         let store = self.inner.store.clone();
         let scopes = Scopes::of_kinds(video, &[]);
         let found: From<Arc<Option<Entry>>> = self
-            .records(format!("entry/{video}/{id}"), &scopes, move || async move {
+            .records(format!("video/{video}/entry/{id}"), &scopes, move || async move {
                 Ok(store.entry(id).await?)
             })
             .await?;
@@ -121,7 +121,7 @@ impl Rushes {
         let store = self.inner.store.clone();
         let (id, of) = (video.clone(), kind.clone());
         let scopes = Scopes::of_kinds(video, std::slice::from_ref(kind));
-        self.records(format!("last/{video}/{kind}/{at}"), &scopes, move || async move {
+        self.records(format!("video/{video}/last/{kind}/{at}"), &scopes, move || async move {
             Ok(store.entry_at(&id, &of, at).await?)
         })
         .await
@@ -163,7 +163,7 @@ impl Rushes {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Bytes>> + Send + 'static,
     {
-        let key = Key::new(namespace::PICTURES, format!("{video}/{key}"));
+        let key = Key::new(namespace::PICTURES, format!("video/{video}/{key}"));
         let scopes = Scopes::of_kinds(video, &[Kind::frame()]);
         // Making a picture holds much state: on the heap it does not weigh on the caller's stack.
         let make = move || Box::pin(make());
@@ -175,7 +175,7 @@ impl Rushes {
     pub(crate) async fn timing(&self, video: &Video) -> Result<Option<Arc<Timing>>> {
         let Some(hash) = video.timing else { return Ok(None) };
         let blobs = self.inner.blobs.clone();
-        let key = Key::new(namespace::TIMING, hash.to_string());
+        let key = Key::new(namespace::TIMING, format!("video/{}/{hash}", video.id));
         let (value, _) = self
             .cached(&key, &[Scopes::video(&video.id)], move || async move {
                 let read = tokio::task::spawn_blocking(move || blobs.get(&hash));

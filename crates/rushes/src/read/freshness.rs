@@ -44,6 +44,11 @@ impl Freshness {
         self.applied.load(Ordering::Acquire)
     }
 
+    /// Whether the changes of a commit, and of all before it, were applied.
+    pub(crate) fn has_seen(&self, seq: u64) -> bool {
+        self.seen.load(Ordering::Acquire) >= seq
+    }
+
     /// Whether it is this caller's turn to look.
     fn is_due(&self) -> bool {
         let now = self.opened.elapsed().as_micros() as u64 + 1;
@@ -72,7 +77,9 @@ impl Rushes {
         let seen = freshness.seen.load(Ordering::Acquire);
         let change = self.inner.store.changes_since(seen).await?;
         self.drop_changed(&change).await;
-        freshness.seen.fetch_max(change.seq, Ordering::AcqRel);
+        if freshness.seen.fetch_max(change.seq, Ordering::AcqRel) < change.seq {
+            self.inner.cache.mark(change.seq);
+        }
         Ok(())
     }
 
@@ -82,12 +89,11 @@ impl Rushes {
         self.drop_changed(change).await;
         // Only if nobody else committed in between is everything up to this commit known.
         let seen = &self.inner.freshness.seen;
-        let _ = seen.compare_exchange(
-            change.seq.saturating_sub(1),
-            change.seq,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let before = change.seq.saturating_sub(1);
+        let next = seen.compare_exchange(before, change.seq, Ordering::AcqRel, Ordering::Relaxed);
+        if next.is_ok() {
+            self.inner.cache.mark(change.seq);
+        }
     }
 
     async fn drop_changed(&self, change: &ChangeSet) {

@@ -30,7 +30,7 @@ impl Rushes {
         let scopes = [Scopes::video(&id), Scopes::messages(&id)];
         let store = self.inner.store.clone();
         let page: From<Arc<Page<Message>>> = self
-            .records(format!("messages/{id}/{limit}/{after}"), &scopes, move || async move {
+            .records(format!("video/{id}/messages/{limit}/{after}"), &scopes, move || async move {
                 Ok(store.messages(&id, limit, after).await?)
             })
             .await?;

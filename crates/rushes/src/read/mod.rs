@@ -23,6 +23,7 @@ pub(crate) use entries::{kinds, limit, never_computed};
 pub(crate) use fetch::{From, failed, served_by};
 pub(crate) use freshness::{Freshness, scopes_of};
 pub(crate) use kept::namespaces;
+pub(crate) use key::Scopes;
 pub(crate) use meter::Meter;
 pub(crate) use served::Watch;
 pub use served::{Served, Tier};

@@ -96,6 +96,10 @@ impl Rushes {
             self.freshen().await?;
             let before = self.inner.freshness.applied();
             let pages = self.assemble(asks, Purpose::Demand).await?;
+            if pages.iter().flatten().any(|page| page.tier > Tier::Memory) {
+                // Another process may have left a segment there that is newer than those in memory.
+                self.catch_up().await?;
+            }
             // Segments from before and after a commit must not stand in one answer.
             if self.inner.freshness.applied() == before {
                 return Ok(pages);
@@ -313,7 +317,7 @@ fn round(readers: &[Reader], asks: &[Ask], progress: &mut [Progress]) -> Vec<Pie
 
 fn key(video: &Video, reader: &Reader, slot: i64) -> Key {
     let Reader { kind, grid, .. } = reader;
-    Key::new(namespace::SEGMENTS, format!("{}/{kind}/{}/{slot}", video.id, grid.length))
+    Key::new(namespace::SEGMENTS, format!("video/{}/{kind}/{}/{slot}", video.id, grid.length))
 }
 
 /// A page for each ask that was not given up.

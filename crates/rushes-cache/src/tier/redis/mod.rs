@@ -22,7 +22,7 @@ mod servers;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ struct Shared {
     /// This process, as the log names it.
     origin: u64,
     cursor: Arc<Cursor>,
+    /// Up to where this process handed over the changes of the source; 0: it knows nothing.
+    mark: AtomicU64,
     tasks: Mutex<Tasks>,
 }
 
@@ -142,6 +144,7 @@ impl Redis {
             counters: TierCounters::default(),
             origin: RandomState::new().hash_one(0),
             cursor: Arc::default(),
+            mark: AtomicU64::new(0),
             tasks: Mutex::new(Tasks { running: vec![keeper], closed: false }),
         })))
     }
@@ -312,6 +315,12 @@ impl Shared {
             let mut eval = redis::cmd("EVAL");
             eval.arg(APPEND).arg(1).arg(&self.names.log.text).arg(self.options.log).arg(line);
             batch.push(self.names.log.clone(), eval);
+        }
+        let mark = self.mark.load(Ordering::Acquire);
+        if mark > 0 {
+            let mut set = redis::cmd("SET");
+            set.arg(&self.names.mark.text).arg(mark);
+            batch.push_quietly(self.names.mark.clone(), set);
         }
         for reply in self.run(&map, batch).await?.into_iter().skip(raised) {
             let line = reply.bytes().and_then(|line| String::from_utf8(line).ok()?.parse().ok());
@@ -513,6 +522,18 @@ impl Tier for Redis {
             deaf: options.deaf,
         };
         self.0.spawn(listener.listen());
+    }
+
+    fn mark(&self, at: u64) {
+        self.0.mark.fetch_max(at, Ordering::AcqRel);
+    }
+
+    async fn marked(&self) -> Result<Option<u64>, TierError> {
+        let mut batch = Batch::default();
+        batch.get(self.0.names.mark.clone());
+        let reply = self.0.run(&*self.0.map()?, batch).await?.into_iter().next();
+        let mark = reply.and_then(Reply::bytes);
+        Ok(mark.and_then(|mark| String::from_utf8(mark).ok()?.parse().ok()))
     }
 
     fn position(&self) -> Option<Position> {

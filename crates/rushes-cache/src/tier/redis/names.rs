@@ -4,7 +4,8 @@
 //! {prefix}{group}v:key        the record of an entry
 //! {prefix}{group}g:scope      the generation of a scope, or of a single key
 //! {prefix}{group}l:key:seen   the lease of the process that loads the entry
-//! {prefix}{log}               the log of invalidations, and {prefix}{log}mark
+//! {prefix}{log}               the log of invalidations
+//! {prefix}{log}mark           up to where the source's changes are in it
 //! ```
 //! A name's *group* is made of its first two parts: `video/42` for the scope `video/42/captions` as
 //! for the key `video/42/window/0-30`. It stands in braces, so all of a group is in one slot of a
@@ -32,6 +33,7 @@ pub(super) struct Name {
 pub(super) struct Names {
     prefix: String,
     pub(super) log: Name,
+    pub(super) mark: Name,
 }
 
 impl Names {
@@ -41,7 +43,8 @@ impl Names {
         let plain = |c: char| c.is_ascii_graphic() && !"{}*?[]\\".contains(c);
         let fine = (1..=LONGEST_PREFIX).contains(&prefix.len()) && prefix.chars().all(plain);
         let log = Name { text: format!("{prefix}{{log}}"), slot: slot(b"log") };
-        fine.then(|| Self { prefix: prefix.to_owned(), log })
+        let mark = Name { text: format!("{}mark", log.text), ..log };
+        fine.then(|| Self { prefix: prefix.to_owned(), log, mark })
     }
 
     /// The record of a key.
