@@ -83,6 +83,7 @@ const FIGURES: &[Measure] = &[
     ("cache", &["cache.l2_hit", "cache.l2_hit_20k"], redis::l2_hit),
     ("cache", &["cache.l2_multi"], redis::l2_multi),
     ("cache", &["cache.recovery"], redis::recovery),
+    ("cache", &["cache.propagation"], redis::propagation),
 ];
 
 fn main() -> Result<ExitCode> {

@@ -15,6 +15,8 @@ use crate::figure::{Figure, Goal, Report, median};
 const LOOKS: usize = 3_000;
 const RUNS: usize = 7;
 const MANY: usize = 100;
+/// Invalidations whose way to another process is timed.
+const TOLD: usize = 2_000;
 
 /// A hit of 2 KB and of 20 KB through the whole cache, generations checked, beside a bare GET.
 pub(crate) fn l2_hit(report: &mut Report) -> Result<()> {
@@ -77,6 +79,38 @@ pub(crate) fn recovery(report: &mut Report) -> Result<()> {
             unit: "s",
             goal: Goal::AtMost(1.0),
             against: "5 s after Redis answers again".to_owned(),
+        });
+        Ok(())
+    })
+}
+
+/// How long after an invalidation began it is out of another node's memory, at p99.
+pub(crate) fn propagation(report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::start().await?;
+        let (one, other) = (server.node().await?, server.node().await?);
+        let mut took = Vec::with_capacity(TOLD);
+        for number in 0..TOLD {
+            let key = key(number % MANY);
+            while other.peek(&key).is_none() {
+                fetch(&other, &key, 2 << 10).await?;
+            }
+            let start = Instant::now();
+            one.remove(&key).await;
+            while other.peek(&key).is_some() {
+                tokio::task::yield_now().await;
+            }
+            took.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        took.sort_by(f64::total_cmp);
+        report.add(&Figure {
+            name: "cache.propagation",
+            value: took.get(TOLD * 99 / 100).copied().unwrap_or(f64::INFINITY),
+            peer: 100.0,
+            unit: "ms",
+            goal: Goal::AtMost(1.0),
+            against: "100 ms at p99 until another node's memory follows".to_owned(),
         });
         Ok(())
     })
@@ -155,6 +189,13 @@ impl Server {
         let tier = Redis::open(&self.url(), RedisOptions::default())?;
         tier.connected().await?;
         Ok(Cache::builder().tier(tier).build())
+    }
+
+    /// A cache with memory above this server.
+    async fn node(&self) -> Result<Cache> {
+        let tier = Redis::open(&self.url(), RedisOptions::default())?;
+        tier.connected().await?;
+        Ok(Cache::builder().memory(64 << 20).tier(tier).build())
     }
 
     async fn fill(&self, cache: &Cache, keys: &[Key], bytes: usize) -> Result<()> {

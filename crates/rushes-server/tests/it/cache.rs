@@ -97,7 +97,7 @@ fn what_is_invalidated_is_read_again_and_the_rest_is_not() {
     read("memory", "a read");
     for what in [
         json!({ "tag": format!("video/{id}/entries/caption") }),
-        json!({ "pattern": format!("segm*:{id}/*") }),
+        json!({ "pattern": format!("segm*:video/{id}/*") }),
         json!({ "namespace": "segments" }),
         json!({ "all": true }),
     ] {
@@ -107,7 +107,7 @@ fn what_is_invalidated_is_read_again_and_the_rest_is_not() {
         read("store", &what.to_string());
         read("memory", "a read");
     }
-    let unrelated = json!({ "pattern": "segments:nothing/*" });
+    let unrelated = json!({ "pattern": "segments:video/nothing/*" });
     assert_eq!(server.post_json("/v1/cache/invalidate", &unrelated).json()["entries"], 0);
     read("memory", "an unrelated pattern");
     for bad in [json!({}), json!({ "all": true, "key": "a:b" }), json!({ "pattern": "x" })] {
@@ -128,7 +128,7 @@ fn the_command_acts_on_a_running_server() {
     let warmed = cache(&["warm", &id]);
     assert_eq!((&warmed["videos"], &warmed["cut_short"]), (&json!(1), &json!(false)));
     assert_eq!(server.get(&entries(&id)).header("rushes-served"), "memory", "it was warmed");
-    let key = format!("records:known/{id}");
+    let key = format!("records:video/{id}/known");
     assert_eq!(cache(&["get", &key])["found"], "hit");
     assert_eq!(cache(&["invalidate", "--key", &key])["entries"], 1);
     assert_eq!(cache(&["get", &key])["found"], "miss");
@@ -155,8 +155,8 @@ fn without_a_server_the_command_acts_on_the_disk_cache() {
         run.json()
     };
     assert_eq!(run(&["warm", &id])["videos"], 1);
-    let key = format!("records:known/{id}");
+    let key = format!("records:video/{id}/known");
     assert_eq!(run(&["get", &key])["found"], "hit", "it outlived the command");
-    run(&["invalidate", "--pattern", "records:known/*"]);
+    run(&["invalidate", "--pattern", "records:video/*/known"]);
     assert_eq!(run(&["get", &key])["found"], "miss");
 }
