@@ -21,7 +21,13 @@ async function get(path, query, signal) {
   const answer = await fetch(address(path, query), { signal, headers: { accept: "application/json" } });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(answer.status, body.detail || body.title || `the server said ${answer.status}`);
-  return body;
+  return { ...body, served: served(answer.headers) };
+}
+
+/** Who answered, and in how many microseconds: the headers tell. */
+function served(headers) {
+  const took = /dur=([\d.]+)/.exec(headers.get("server-timing") ?? "");
+  return { tier: headers.get("rushes-served"), micros: took ? Number(took[1]) * 1000 : 0 };
 }
 
 const of = (id) => `videos/${encodeURIComponent(id)}`;

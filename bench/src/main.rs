@@ -10,6 +10,7 @@ mod cache_disk;
 mod cache_traces;
 mod child;
 mod codec;
+mod dedup;
 mod figure;
 mod footage;
 mod import;
@@ -49,6 +50,8 @@ const FIGURES: &[Measure] = &[
     ("ingest", &["import.rows"], import::rows),
     ("ingest", &["open.million"], open::million),
     ("codec", &["codec.webp", "codec.webp_bytes", "codec.hash"], codec::frames),
+    ("codec", &["codec.dedup_recall", "codec.dedup_false"], dedup::quality),
+    ("codec", &["codec.dedup_search", "codec.dedup_search_10m"], dedup::search),
     (
         "prefetch",
         &[

@@ -33,6 +33,16 @@ impl Rgb {
         Ok(Self { width, height, data })
     }
 
+    /// Brightness of each pixel, 0 to 255 (BT.601 weights): `width * height` bytes.
+    pub fn luma(&self) -> Vec<u8> {
+        let bright = |pixel: &[u8]| match *pixel {
+            // At most 255 * 256 before the shift.
+            [r, g, b] => ((77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 8) as u8,
+            _ => 0,
+        };
+        self.data.chunks_exact(3).map(bright).collect()
+    }
+
     fn check(&self) -> Result<()> {
         expect_len(
             "RGB",

@@ -32,6 +32,8 @@
 //! # }
 //! ```
 
+pub mod dedup;
+pub mod encoding;
 pub mod envelope;
 mod error;
 pub mod image;

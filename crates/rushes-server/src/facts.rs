@@ -36,6 +36,7 @@ pub(crate) struct FrameFacts {
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub(crate) tokens: ImageTokens,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub(crate) served: Served,
 }
 
@@ -102,6 +103,7 @@ pub(crate) struct SheetFacts {
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub(crate) tokens: ImageTokens,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub(crate) served: Served,
 }
 
@@ -145,6 +147,7 @@ pub(crate) struct ClipFacts {
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub(crate) tokens: ImageTokens,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub(crate) served: Served,
 }
 

@@ -59,6 +59,7 @@ pub struct Videos {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 
@@ -74,6 +75,7 @@ pub struct Messages {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 

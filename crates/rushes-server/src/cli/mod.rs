@@ -9,6 +9,7 @@ mod cite;
 mod clip;
 mod completions;
 mod context;
+mod dedup;
 mod demo;
 mod doctor;
 pub(crate) mod exit;
@@ -76,6 +77,7 @@ enum Command {
     Cache(cache::Cache),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
+    Dedup(dedup::Dedup),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     Completions(completions::Completions),
@@ -111,6 +113,7 @@ impl Command {
     async fn run(self, globals: &Globals, out: &Output) -> Result<ExitCode> {
         match self {
             Self::Ingest(command) => return command.run(globals, out).await,
+            Self::Dedup(command) => return command.run(out).await,
             Self::Import(command) => command.run(globals, out).await,
             Self::Ls(command) => command.run(globals, out).await,
             Self::Show(command) => command.run(globals, out).await,

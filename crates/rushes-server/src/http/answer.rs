@@ -14,9 +14,19 @@ pub(super) const SERVED: HeaderName = HeaderName::from_static("rushes-served");
 pub(super) const TOKENS: HeaderName = HeaderName::from_static("rushes-tokens");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// A JSON answer and who served it.
+/// A JSON answer; the headers say who served it, so that equal answers are equal bytes.
 #[derive(Debug)]
-pub(super) struct Answer<T>(pub(super) T, pub(super) Served);
+pub(super) struct Answer<T>(T, Served);
+
+impl<T> Answer<T> {
+    /// The answer, which keeps at `served` who gave it.
+    pub(super) fn of(mut answer: T, served: impl Fn(&mut T) -> &mut Served) -> Self {
+        let place = served(&mut answer);
+        let by = *place;
+        place.tell_apart();
+        Self(answer, by)
+    }
+}
 
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {

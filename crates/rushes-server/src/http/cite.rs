@@ -51,6 +51,5 @@ async fn cite_query(
 
 async fn resolved(app: &App, reference: &str) -> Result<Answer<Cited>, Problem> {
     let cited = app.engine.cite(reference).await?;
-    let served = cited.served;
-    Ok(Answer(cited, served))
+    Ok(Answer::of(cited, |cited| &mut cited.served))
 }

@@ -62,7 +62,7 @@ async fn clip(
     let request = ClipRequest { video: id, from: from.0, to: to.0, format, fast, dry_run };
     let clip = app.engine.clip(&request).await?;
     let mut response = if dry_run {
-        Answer(ClipFacts::from(&clip), clip.served).into_response()
+        Answer::of(ClipFacts::from(&clip), |facts| &mut facts.served).into_response()
     } else {
         let hash = BlobHash::of(&clip.file).to_string();
         let label = Label { media_type: clip.media_type, hash: &hash, keep: Keep::Ask };

@@ -78,13 +78,12 @@ async fn context(
         tokenizer: around.tokenizer,
     };
     let context = app.engine.context(&request).await?;
-    let served = context.served;
     Ok(match around.form {
-        Form::Json => Answer(context, served).into_response(),
+        Form::Json => Answer::of(context, |context| &mut context.served).into_response(),
         Form::Text => {
             let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
             let mut response = (kind, context.text).into_response();
-            answer::served(response.headers_mut(), &served);
+            answer::served(response.headers_mut(), &context.served);
             response
         }
     })

@@ -64,8 +64,7 @@ async fn entries(
         cursor: window.cursor,
     };
     let entries = app.engine.entries(&request).await?;
-    let served = entries.served;
-    Ok(Answer(entries, served))
+    Ok(Answer::of(entries, |entries| &mut entries.served))
 }
 
 /// The same window of many videos.

@@ -105,7 +105,7 @@ fn wanted(shape: &Shape) -> FrameRequest {
 fn image(frame: &FrameImage, dry_run: bool, keep: Keep, asked: &HeaderMap) -> Response {
     let facts = FrameFacts::from(frame);
     let mut response = if dry_run {
-        Answer(&facts, frame.served).into_response()
+        Answer::of(FrameFacts::from(frame), |facts| &mut facts.served).into_response()
     } else {
         let label = Label { media_type: frame.media_type, hash: &frame.etag, keep };
         payload::of_bytes(&frame.image, &label, asked)

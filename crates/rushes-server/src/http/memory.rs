@@ -41,8 +41,7 @@ async fn messages(
 ) -> Result<Answer<Messages>, Problem> {
     let limit = page.limit.unwrap_or(100);
     let messages = app.engine.messages(&id, limit, page.cursor.as_deref()).await?;
-    let served = messages.served;
-    Ok(Answer(messages, served))
+    Ok(Answer::of(messages, |messages| &mut messages.served))
 }
 
 /// What was said, and by whom.

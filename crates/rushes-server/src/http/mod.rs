@@ -15,6 +15,7 @@ mod cache;
 mod cite;
 mod clip;
 mod context;
+mod encoded;
 mod entries;
 mod frames;
 mod guard;

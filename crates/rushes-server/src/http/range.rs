@@ -56,7 +56,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// Whether a list of entity tags names this one, compared weakly.
-fn names(tags: &str, etag: &str) -> bool {
+pub(super) fn names(tags: &str, etag: &str) -> bool {
     let mut tags = tags.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
     tags.any(|tag| tag == "*" || tag == etag)
 }

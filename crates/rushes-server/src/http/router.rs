@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::app::App;
 use super::problem::Problem;
 use super::{
-    cache, cite, clip, context, entries, frames, guard, health, media, memory, openapi, search,
-    sheet, sql, stats, token, videos,
+    cache, cite, clip, context, encoded, entries, frames, guard, health, media, memory, openapi,
+    search, sheet, sql, stats, token, videos,
 };
 use crate::{dashboard, mcp};
 
@@ -29,7 +29,8 @@ pub(super) fn router(app: &App) -> Router {
         .merge(dashboard::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
-        .layer(DefaultBodyLimit::max(app.limits.body));
+        .layer(DefaultBodyLimit::max(app.limits.body))
+        .layer(from_fn_with_state(app.engine.clone(), encoded::encoded));
     guard::around(routes, app)
 }
 

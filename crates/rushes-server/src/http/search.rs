@@ -65,6 +65,5 @@ async fn search(
         offset: wanted.offset,
     };
     let found = app.engine.search(&request).await?;
-    let served = found.served;
-    Ok(Answer(found, served))
+    Ok(Answer::of(found, |found| &mut found.served))
 }

@@ -84,7 +84,7 @@ async fn sheet(
 
 fn image(sheet: &Sheet, dry_run: bool, asked: &HeaderMap) -> Response {
     let mut response = if dry_run {
-        Answer(SheetFacts::from(sheet), sheet.served).into_response()
+        Answer::of(SheetFacts::from(sheet), |facts| &mut facts.served).into_response()
     } else {
         let label = Label { media_type: sheet.media_type, hash: &sheet.etag, keep: Keep::Ask };
         payload::of_bytes(&sheet.image, &label, asked)

@@ -64,8 +64,7 @@ async fn ask(
         ..SqlRequest::new(asked.sql, params)
     };
     let answer = app.engine.query(&request).await?;
-    let served = answer.served;
-    Ok(Answer(answer, served))
+    Ok(Answer::of(answer, |answer| &mut answer.served))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

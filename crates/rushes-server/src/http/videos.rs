@@ -43,8 +43,7 @@ struct Page {
     responses((status = 200, body = Videos), (status = 400, body = Problem)))]
 async fn list(State(app): State<App>, Query(page): Query<Page>) -> Result<Answer<Videos>, Problem> {
     let videos = app.engine.videos(page.limit.unwrap_or(100), page.cursor.as_deref()).await?;
-    let served = videos.served;
-    Ok(Answer(videos, served))
+    Ok(Answer::of(videos, |videos| &mut videos.served))
 }
 
 /// A video and what is known of it.

@@ -320,3 +320,24 @@ fn the_doctor_sees_a_damaged_database() {
     let run = library.run(["doctor"]);
     assert_eq!(run.code, 7, "{run:?}");
 }
+
+#[test]
+fn copies_among_pictures_are_found_and_removed_only_on_demand() {
+    let (library, id) = Library::with_clip();
+    let pictures = tempfile::tempdir().unwrap();
+    let at = |name: &str| pictures.path().join(name).to_str().unwrap().to_owned();
+    for (name, width) in [("a.png", "full"), ("b.jpg", "160")] {
+        let made = library.run(["frame", &id, "--at", "1", "--width", width, "-o", &at(name)]);
+        assert_eq!(made.code, 0, "{made:?}");
+    }
+    let folder = at("");
+    let found = library.run(["dedup", &folder, "--json"]).json();
+    assert_eq!((&found["pictures"], &found["removed"]), (&2.into(), &0.into()), "{found}");
+    let copy = &found["copies"][0];
+    assert_eq!((&copy["file"], &copy["of"]), (&at("b.jpg").into(), &at("a.png").into()));
+    let text = library.run(["dedup", &folder, "--remove"]).text();
+    assert!(text.contains("1 copies deleted"), "{text}");
+    assert!(pictures.path().join("a.png").exists() && !pictures.path().join("b.jpg").exists());
+    assert_eq!(library.run(["dedup", &at("nothing")]).code, 3);
+    assert_eq!(library.run(["dedup", &folder, "--similarity", "2"]).code, 2);
+}

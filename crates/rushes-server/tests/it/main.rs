@@ -4,6 +4,7 @@
 
 mod cache;
 mod cli;
+mod encoded;
 mod http;
 mod library;
 mod mcp;

@@ -69,7 +69,16 @@ impl Server {
 
     /// HEAD.
     pub(crate) fn head(&self, path: &str) -> Answer {
-        Answer::from(self.agent.head(self.url(path)).call().unwrap())
+        self.head_with(path, &[])
+    }
+
+    /// HEAD with headers.
+    pub(crate) fn head_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request =
+            headers.iter().fold(self.agent.head(self.url(path)), |request, (name, text)| {
+                request.header(*name, *text)
+            });
+        Answer::from(request.call().unwrap())
     }
 
     /// POST.

@@ -117,6 +117,7 @@ pub struct Cited {
     /// Path of the clip.
     pub clip: String,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 

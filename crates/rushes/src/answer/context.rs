@@ -91,6 +91,7 @@ pub struct Context {
     /// Kinds that were never computed for this video (as opposed to: none found here).
     pub never_computed: Vec<String>,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 

@@ -82,6 +82,7 @@ pub struct SearchResults {
     /// videos at once, where it would cost more than the search.
     pub never_computed: Vec<String>,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 

@@ -57,6 +57,7 @@ pub struct Entries {
     #[serde(default)]
     pub never_computed: Vec<String>,
     /// Who answered.
+    #[serde(skip_serializing_if = "Served::is_told_apart")]
     pub served: Served,
 }
 

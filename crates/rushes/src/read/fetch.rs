@@ -32,6 +32,7 @@ pub(crate) struct From<T> {
 pub(super) mod namespace {
     pub(in crate::read) const RECORDS: &str = "records";
     pub(in crate::read) const SEGMENTS: &str = "segments";
+    pub(in crate::read) const ENCODED: &str = "encoded";
     pub(super) const PICTURES: &str = "pictures";
     pub(super) const TIMING: &str = "timing";
 }

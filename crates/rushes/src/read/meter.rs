@@ -33,7 +33,7 @@ impl Meter {
         if let Ok(mut recent) = self.recent[tier as usize].try_lock() {
             recent.note(micros);
         }
-        Served { tier, micros }
+        Served::new(tier, micros)
     }
 
     /// Reads, p50 and p99 in microseconds, by tier.

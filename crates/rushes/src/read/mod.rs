@@ -2,6 +2,7 @@
 
 mod cache_stats;
 mod cursor;
+mod encoded;
 mod entries;
 mod fetch;
 mod freshness;

@@ -48,6 +48,25 @@ pub struct Served {
     pub tier: Tier,
     /// Microseconds from call to answer.
     pub micros: u64,
+    #[serde(skip)]
+    apart: bool,
+}
+
+impl Served {
+    pub(crate) fn new(tier: Tier, micros: u64) -> Self {
+        Self { tier, micros, apart: false }
+    }
+
+    /// Leaves this out of the answer that it belongs to, when that is serialized: for faces that
+    /// tell it beside the answer, so that the same answer is the same bytes.
+    pub fn tell_apart(&mut self) {
+        self.apart = true;
+    }
+
+    /// Whether it is told beside the answer.
+    pub fn is_told_apart(&self) -> bool {
+        self.apart
+    }
 }
 
 /// Times one request and remembers the slowest place that its reads needed.

@@ -74,6 +74,7 @@ impl Serialize for SqlAnswer {
             rows: &'a [Vec<rushes_store::SqlValue>],
             #[serde(skip_serializing_if = "Option::is_none")]
             uncached: Option<&'a str>,
+            #[serde(skip_serializing_if = "Served::is_told_apart")]
             served: Served,
         }
         let Rows { columns, rows } = &*self.rows;
