@@ -84,7 +84,7 @@ const FIGURES: &[Measure] = &[
     ("cache", &["cache.l3_hit", "cache.l3_open"], cache_disk::l3),
     ("cache", &["cache.hit_ratio", "cache.hit_ratio_worst"], cache_traces::hit_ratio),
     ("cache", &["cache.l2_hit", "cache.l2_hit_20k"], redis::l2_hit),
-    ("cache", &["cache.l2_multi"], redis::l2_multi),
+    ("cache", &["cache.l2_multi", "cache.l2_multi_mget"], redis::l2_multi),
     ("cache", &["cache.recovery"], redis::recovery),
     ("cache", &["cache.propagation"], redis::propagation),
 ];

@@ -37,19 +37,23 @@ pub(crate) fn l2_hit(report: &mut Report) -> Result<()> {
     })
 }
 
-/// 100 keys in one batch beside one key.
+/// 100 keys in one batch beside one key, and beside a bare MGET of as many values.
 pub(crate) fn l2_multi(report: &mut Report) -> Result<()> {
     runtime()?.block_on(async {
         let server = Server::start().await?;
-        let (value, peer) = server.batches().await?;
-        report.add(&Figure {
-            name: "cache.l2_multi",
-            value,
-            peer,
-            unit: "us",
-            goal: Goal::AtMost(2.5),
-            against: "one key".to_owned(),
-        });
+        let Batches { many, one, bare } = server.batches().await?;
+        let beside =
+            [("cache.l2_multi", one, "one key"), ("cache.l2_multi_mget", bare, "a bare MGET")];
+        for (name, peer, against) in beside {
+            report.add(&Figure {
+                name,
+                value: many,
+                peer,
+                unit: "us",
+                goal: Goal::AtMost(2.5),
+                against: against.to_owned(),
+            });
+        }
         Ok(())
     })
 }
@@ -144,6 +148,13 @@ async fn fetch(cache: &Cache, key: &Key, bytes: usize) -> Result<Fetched> {
     fetched.map_err(|error| anyhow!("a look-up failed: {error}"))
 }
 
+/// Microseconds.
+struct Batches {
+    many: f64,
+    one: f64,
+    bare: f64,
+}
+
 /// A Redis server that ends with its handle.
 struct Server {
     child: Child,
@@ -232,14 +243,21 @@ impl Server {
         Ok((median(ours), median(peers)))
     }
 
-    /// Microseconds for a batch and for one key.
-    async fn batches(&self) -> Result<(f64, f64)> {
-        let cache = self.cache().await?;
+    /// Microseconds for a batch, for one key, and for a bare MGET.
+    async fn batches(&self) -> Result<Batches> {
+        let (cache, mut plain) = (self.cache().await?, self.plain().await?);
+        let mut mget = redis::cmd("MGET");
+        for number in 0..MANY {
+            let set =
+                redis::cmd("SET").arg(number).arg(vec![7u8; 2 << 10]).exec_async(&mut plain).await;
+            set.context("setting the bare values")?;
+            mget.arg(number);
+        }
         let keys: Vec<Key> = (0..MANY).map(key).collect();
         self.fill(&cache, &keys, 2 << 10).await?;
         let wanted = |key: &Key| Wanted { key: key.clone(), scopes: scopes() };
         let wanted: Vec<Wanted> = keys.iter().map(wanted).collect();
-        let (mut many, mut one) = (Vec::new(), Vec::new());
+        let (mut many, mut one, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..RUNS * 30 {
             for (wanted, times) in [(&wanted[..], &mut many), (&wanted[..1], &mut one)] {
                 let start = Instant::now();
@@ -252,8 +270,12 @@ impl Server {
                 }
                 times.push(start.elapsed().as_secs_f64() * 1e6);
             }
+            let start = Instant::now();
+            let values: Vec<Vec<u8>> = mget.query_async(&mut plain).await?;
+            std::hint::black_box(values);
+            bare.push(start.elapsed().as_secs_f64() * 1e6);
         }
-        Ok((median(many), median(one)))
+        Ok(Batches { many: median(many), one: median(one), bare: median(bare) })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::shim::{spawn, within};
 use crate::stats::count;
 use crate::tier::guard::Looked;
 use crate::tier::memory::Look;
+use crate::turn::{Patience, Turns};
 
 /// A key of a batch, and what may invalidate its value.
 #[derive(Clone, Debug)]
@@ -31,7 +32,8 @@ struct Boarded {
 impl Cache {
     /// The values of many keys, in their order, as [`Cache::get_or_load`] brings one. `load` is
     /// given the keys that no tier has and nobody else is loading, and answers for each of them,
-    /// in their order; it is called at most twice (again when another caller's load was lost).
+    /// in their order. It is called once, and again for those that another caller or another
+    /// process began to load and did not bring.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time enabled.
@@ -129,9 +131,7 @@ where
     Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
 {
     let (missing, mut fillings) = look_below(led).await;
-    if !missing.is_empty() {
-        fillings.extend(load_missing(missing, &*load).await);
-    }
+    fillings.extend(load_in_turn(missing, &*load).await);
     // Only now: nobody waits for these.
     Filling::fill_all(fillings).await;
 }
@@ -147,9 +147,8 @@ async fn look_below(mut open: Vec<Landing>) -> (Vec<Landing>, Vec<Filling>) {
         missing
             .iter_mut()
             .for_each(|landing| drop(landing.looked(tier.origin(), Looked::default())));
-        let wanted =
-            |landing: &Landing| Wanted { key: landing.key.clone(), scopes: landing.all_scopes() };
-        let looks = tier.look_many(&asking.iter().map(wanted).collect::<Vec<_>>()).await;
+        let wanted: Vec<Wanted> = asking.iter().map(Landing::as_wanted).collect();
+        let looks = tier.look_many(&wanted).await;
         for (mut landing, look) in asking.into_iter().zip(looks) {
             match landing.looked(tier.origin(), look) {
                 Some(entry) => fillings.push(landing.land(entry, tier.origin())),
@@ -159,6 +158,35 @@ async fn look_below(mut open: Vec<Landing>) -> (Vec<Landing>, Vec<Filling>) {
         open = missing;
     }
     (open, fillings)
+}
+
+/// Loads at once what it is this process' turn to load. Waits meanwhile for what others load, and
+/// then loads what they did not bring. Answers what is left to be filled.
+async fn load_in_turn<F, Fut>(mut open: Vec<Landing>, load: &F) -> Vec<Filling>
+where
+    F: Fn(Vec<Key>) -> Fut,
+    Fut: Future<Output = Result<Vec<Loaded>, LoadError>>,
+{
+    let (mut patience, mut fillings) = (Patience::default(), Vec::new());
+    while !open.is_empty() {
+        let turns = Turns::ask_for(open, patience.is_left()).await;
+        fillings.extend(turns.found);
+        open = turns.others;
+        if !turns.mine.is_empty() {
+            let loaded = turns.turn.held_during(load_missing(turns.mine, load)).await;
+            if !turns.turn.is_alone() {
+                // The others look there as soon as the turn is given back.
+                Filling::fill_all(loaded).await;
+            } else {
+                fillings.extend(loaded);
+            }
+        }
+        turns.turn.give_back().await;
+        if !open.is_empty() {
+            patience.pause().await;
+        }
+    }
+    fillings
 }
 
 async fn load_missing<F, Fut>(mut missing: Vec<Landing>, load: &F) -> Vec<Filling>

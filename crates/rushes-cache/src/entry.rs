@@ -17,6 +17,8 @@
 //! ```
 //! Numbers are little-endian. A record of another version has another magic and is a miss.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 
 use crate::clock::Millis;
@@ -97,12 +99,15 @@ pub(crate) fn scope_id(scope: &Scope) -> u64 {
 /// The scope that is a key's own; in its group.
 pub(crate) fn key_scope_id(key: &Key) -> u64 {
     // Another domain than that of scopes' names.
-    let own = blake3::derive_key("rushes-cache 2026 key scope", key.as_bytes());
-    grouped(key.id(), cut(own.as_slice()))
+    static DOMAIN: LazyLock<blake3::Hasher> =
+        LazyLock::new(|| blake3::Hasher::new_derive_key("rushes-cache 2026 key scope"));
+    let own = DOMAIN.clone().update(key.as_bytes()).finalize();
+    grouped(key.id(), cut(own.as_bytes()))
 }
 
 /// What the ids of all scopes and keys of a group have in common. A name's group is made of its
 /// first two parts, as `video/42`.
+#[cfg(feature = "redis")]
 pub(crate) fn group_of(scope_id: u64) -> u32 {
     (scope_id >> 32) as u32
 }

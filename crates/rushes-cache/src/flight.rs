@@ -64,6 +64,8 @@ pub(crate) struct Flight {
     stand_in: OnceLock<(Arc<Stored>, Origin)>,
     /// Whether the key was removed since the load began: then nothing stands in.
     revoked: AtomicBool,
+    /// Whether its value was current and true when it landed.
+    kept: AtomicBool,
 }
 
 impl Flight {
@@ -73,7 +75,18 @@ impl Flight {
             outcome: watch::Sender::new(None),
             stand_in: OnceLock::new(),
             revoked: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that its value was current and true when it landed.
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+
+    /// Whether its value was current and true when it landed.
+    pub(crate) fn was_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
     }
 
     /// Offers an older value to stand in; the first one offered counts.
@@ -155,6 +168,22 @@ impl Flights {
         let flight = Arc::new(flight);
         flights.insert(key.clone(), Arc::clone(&flight));
         Seat::Leader(flight)
+    }
+
+    /// Begins a flight in place of the one under way, which is cut off as by [`Flights::revoke`].
+    pub(crate) fn take_over(
+        &self,
+        key: &Key,
+        capture: impl FnOnce() -> Fence,
+        and: impl FnOnce(),
+    ) -> Arc<Flight> {
+        let mut flights = self.shard(key).lock();
+        let flight = Arc::new(Flight::new(capture()));
+        if let Some(before) = flights.insert(key.clone(), Arc::clone(&flight)) {
+            before.revoked.store(true, Ordering::Release);
+        }
+        and();
+        flight
     }
 
     /// Begins a load that replaces `stored`, unless one is under way or it `is_gone` by now.

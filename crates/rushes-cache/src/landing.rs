@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::batch::Wanted;
 use crate::cache::{LoadError, Loaded, Origin, Shared};
 use crate::clock::{Millis, millis};
 use crate::entry::Entry;
@@ -168,19 +169,45 @@ impl Landing {
     pub(crate) async fn look_again(&mut self, at: usize) -> Option<(Entry, Origin)> {
         let shared = Arc::clone(&self.shared);
         let tier = shared.tiers.get(at)?;
-        let Looked { stamp, entry } = tier.look(&self.key, &self.all_scopes()).await;
+        let look = tier.look(&self.key, &self.all_scopes()).await;
+        Some((self.looked_again(at, tier.origin(), look)?, tier.origin()))
+    }
+
+    /// Takes what a second look into a tier answered.
+    pub(crate) fn looked_again(
+        &mut self,
+        at: usize,
+        origin: Origin,
+        look: Looked,
+    ) -> Option<Entry> {
+        let Looked { stamp, entry } = look;
         if let Some(place) = self.stamps.get_mut(at) {
             *place = stamp;
         }
-        let entry = entry.and_then(|entry| self.wanted(entry, tier.origin()))?;
+        let entry = entry.and_then(|entry| self.wanted(entry, origin))?;
         // Only those above it are to be filled.
         self.stamps.truncate(at);
-        Some((entry, tier.origin()))
+        Some(entry)
+    }
+
+    /// Takes what a tier told of its generations, without a look.
+    pub(crate) fn stamped(&mut self, stamp: Option<Stamp>) {
+        self.stamps.push(stamp);
     }
 
     /// What a tier told before the load, by the tier's place.
     pub(crate) fn stamp(&self, at: usize) -> Option<&Stamp> {
         self.stamps.get(at)?.as_ref()
+    }
+
+    /// What the turn to load it is asked for by, in the tier at a place.
+    pub(crate) fn claimed(&self, at: usize) -> Option<(Key, Stamp)> {
+        Some((self.key.clone(), self.stamp(at)?.clone()))
+    }
+
+    /// What a tier is asked for.
+    pub(crate) fn as_wanted(&self) -> Wanted {
+        Wanted { key: self.key.clone(), scopes: self.all_scopes() }
     }
 
     /// The cache.
@@ -267,8 +294,11 @@ impl Landing {
         if let Outcome::Loaded(stored, origin) = &outcome {
             if !stored.valid() {
                 count(&counters.discarded);
-            } else if current && self.shared.keep(stored) && *origin != Origin::Source {
-                count(&counters.promotions);
+            } else if current {
+                self.flight.keep();
+                if self.shared.keep(stored) && *origin != Origin::Source {
+                    count(&counters.promotions);
+                }
             }
             return outcome;
         }

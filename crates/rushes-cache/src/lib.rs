@@ -44,6 +44,7 @@ mod namespace;
 mod pattern;
 mod predicate;
 mod refresh;
+mod set;
 mod shim;
 mod stats;
 mod step;

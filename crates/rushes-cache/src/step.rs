@@ -32,7 +32,7 @@ impl Cache {
 
     /// Notes that all changes of the source up to `at` were invalidated.
     pub fn mark(&self, at: u64) {
-        self.0.tiers.iter().for_each(|tier| tier.tier().mark(at));
+        self.0.tiers.iter().for_each(|tier| tier.mark(at));
     }
 
     /// Up to where the changes of the source are known to have been invalidated in shared tiers;

@@ -262,6 +262,11 @@ impl Tier for FaultyTier {
         self.faulty(move |tier| async move { tier.remove_many(&keys).await }).await
     }
 
+    async fn remove_to_set(&self, wanted: &[Wanted]) -> Result<Vec<Stamp>, TierError> {
+        let wanted = wanted.to_vec();
+        self.faulty(move |tier| async move { tier.remove_to_set(&wanted).await }).await
+    }
+
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
         let scopes = scopes.to_vec();
         self.faulty(move |tier| async move { tier.invalidate(&scopes).await }).await
@@ -286,19 +291,19 @@ impl Tier for FaultyTier {
         self.tier.is_shared()
     }
 
-    async fn claim(&self, key: &Key, stamp: &Stamp) -> Result<Option<Claim>, TierError> {
-        let (key, stamp) = (key.clone(), stamp.clone());
-        self.faulty(move |tier| async move { tier.claim(&key, &stamp).await }).await
+    async fn claim(&self, wanted: &[(Key, Stamp)]) -> Result<Vec<Option<Claim>>, TierError> {
+        let wanted = wanted.to_vec();
+        self.faulty(move |tier| async move { tier.claim(&wanted).await }).await
     }
 
-    async fn renew(&self, claim: &Claim) -> Result<(), TierError> {
-        let claim = claim.clone();
-        self.faulty(move |tier| async move { tier.renew(&claim).await }).await
+    async fn renew(&self, claims: &[Claim]) -> Result<(), TierError> {
+        let claims = claims.to_vec();
+        self.faulty(move |tier| async move { tier.renew(&claims).await }).await
     }
 
-    async fn release(&self, claim: &Claim) -> Result<(), TierError> {
-        let claim = claim.clone();
-        self.faulty(move |tier| async move { tier.release(&claim).await }).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), TierError> {
+        let claims = claims.to_vec();
+        self.faulty(move |tier| async move { tier.release(&claims).await }).await
     }
 
     fn attend(&self, hearer: Hearer) {

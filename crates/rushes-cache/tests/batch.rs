@@ -187,3 +187,50 @@ async fn a_batch_looks_in_the_tiers_below() {
     let again = echo.fetch(&second, &["a", "c", "b"]).await;
     assert_eq!(again, all_from(Origin::Memory, &["a", "c", "b"]));
 }
+
+#[tokio::test]
+async fn what_is_set_takes_the_place_of_what_is_there_and_of_what_is_being_loaded() {
+    let (cache, echo) = (Cache::builder().memory(1 << 20).build(), Echo::default());
+    echo.fetch(&cache, &["a"]).await;
+    let (began, has_begun) = oneshot::channel();
+    let (gate, answer) = oneshot::channel::<Result<Loaded, LoadError>>();
+    let loading = tokio::spawn({
+        let cache = cache.clone();
+        async move {
+            let load = move || async move {
+                began.send(()).unwrap();
+                answer.await.unwrap()
+            };
+            cache.get_or_load(&key("b"), &[scope("b")], load).await
+        }
+    });
+    has_begun.await.unwrap();
+    let set = |text: &str| Loaded { bytes: Some(text.to_owned().into()), ttl: None };
+    let ids = wanted(&["a", "b", "c", "c"]);
+    cache.set_many(ids.into_iter().zip(["1", "2", "no", "3"].map(set)).collect()).await;
+    gate.send(Ok(set("old"))).unwrap();
+    assert_eq!(seen(&loading.await.unwrap().unwrap()).0, "old", "who waited before gets it");
+    let found: Vec<String> =
+        echo.fetch(&cache, &["a", "b", "c"]).await.into_iter().map(|(text, _)| text).collect();
+    assert_eq!(found, ["1", "2", "3"]);
+    cache.invalidate(&[scope("b")]).await;
+    assert_eq!(echo.fetch(&cache, &["b"]).await, all_from(Origin::Source, &["b"]));
+    assert_eq!((echo.asked().len(), cache.stats().flights), (2, 0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_set_is_kept_in_every_tier() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let cache = || {
+        let disk = rushes_cache::Disk::open(folder.path(), 1 << 20).unwrap();
+        Cache::builder().memory(1 << 20).tier(disk).build()
+    };
+    let (first, echo) = (cache(), Echo::default());
+    echo.fetch(&first, &["a", "b"]).await;
+    let value = Loaded { bytes: Some("set".into()), ttl: None };
+    first.set(&key("a"), &[scope("a")], value).await;
+    first.close().await.unwrap();
+    let got = echo.fetch(&cache(), &["a", "b"]).await;
+    assert_eq!(got, [("set".to_owned(), Origin::Disk), ("b".to_owned(), Origin::Disk)]);
+}

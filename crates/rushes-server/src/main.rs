@@ -14,6 +14,7 @@ mod http;
 mod mcp;
 mod telemetry;
 mod words;
+mod written;
 
 use std::process::ExitCode;
 

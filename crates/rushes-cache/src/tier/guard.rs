@@ -56,6 +56,8 @@ enum Owed {
 struct Ledger {
     next: u64,
     debts: Vec<(u64, Owed)>,
+    /// What the tier is to be marked with as soon as the debts up to a number are paid.
+    mark: Option<(u64, u64)>,
 }
 
 impl Ledger {
@@ -68,6 +70,13 @@ impl Ledger {
         };
         self.next += 1;
         self.debts.push((self.next, owed));
+    }
+
+    /// Crosses out what was paid; the mark that has become true by it.
+    fn paid(&mut self, last: u64) -> Option<u64> {
+        self.debts.retain(|(number, _)| *number > last);
+        let (_, at) = self.mark.take_if(|(number, _)| *number <= last)?;
+        Some(at)
     }
 }
 
@@ -188,19 +197,35 @@ impl Guard {
         }
     }
 
-    /// The right to load a key; `Ok(None)` when another process has it.
-    pub(crate) async fn claim(&self, key: &Key, stamp: &Stamp) -> Result<Option<Claim>, TierError> {
-        self.call(self.tier.claim(key, stamp)).await
+    /// The right to load each of the keys, in their order; `None` where another process has it.
+    pub(crate) async fn claim(
+        &self,
+        wanted: &[(Key, Stamp)],
+    ) -> Result<Vec<Option<Claim>>, TierError> {
+        self.call(self.tier.claim(wanted)).await
     }
 
-    /// Keeps a claim for longer, if it can be kept.
-    pub(crate) async fn renew(&self, claim: &Claim) {
-        drop(self.call(self.tier.renew(claim)).await);
+    /// Keeps claims for longer, if they can be kept.
+    pub(crate) async fn renew(&self, claims: &[Claim]) {
+        drop(self.call(self.tier.renew(claims)).await);
     }
 
-    /// Gives a claim back; else it ends by itself.
-    pub(crate) async fn release(&self, claim: &Claim) {
-        drop(self.call(self.tier.release(claim)).await);
+    /// Gives claims back; else they end by themselves.
+    pub(crate) async fn release(&self, claims: &[Claim]) {
+        if !claims.is_empty() {
+            drop(self.call(self.tier.release(claims)).await);
+        }
+    }
+
+    /// Drops keys as [`Guard::remove`] does; the generations that put their new values, when the
+    /// tier is well.
+    pub(crate) async fn remove_to_set(&self, wanted: &[Wanted]) -> Option<Vec<Stamp>> {
+        let keys: Vec<Key> = wanted.iter().map(|wanted| wanted.key.clone()).collect();
+        self.remove(&keys).await;
+        if !self.is_readable().await {
+            return None;
+        }
+        self.call(self.tier.remove_to_set(wanted)).await.ok()
     }
 
     /// Whether it may be read: others are heard, and it was handed all that it is owed. When
@@ -289,8 +314,19 @@ impl Guard {
         let debts = self.ledger().debts.clone();
         let Some((last, _)) = debts.last() else { return Ok(()) };
         self.call(hand_over(&*self.tier, &debts)).await?;
-        self.ledger().debts.retain(|(number, _)| number > last);
+        let mark = self.ledger().paid(*last);
+        mark.into_iter().for_each(|at| self.tier.mark(at));
         Ok(())
+    }
+
+    /// Marks the tier as told of the source's changes up to `at`, as soon as it is.
+    pub(crate) fn mark(&self, at: u64) {
+        let mut ledger = self.ledger();
+        if ledger.debts.is_empty() {
+            self.tier.mark(at);
+        } else {
+            ledger.mark = Some((ledger.next, at));
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -398,4 +434,24 @@ async fn hand_over(tier: &dyn Tier, debts: &[(u64, Owed)]) -> Result<(), TierErr
         tier.invalidate_matching(pattern).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_becomes_true_with_the_last_debt_before_it() {
+        let mut ledger = Ledger::default();
+        let mut note = |ledger: &mut Ledger| ledger.note(Owed::Scope(Scope::new("a")));
+        note(&mut ledger);
+        let first = ledger.next;
+        note(&mut ledger);
+        ledger.mark = Some((ledger.next, 7));
+        note(&mut ledger);
+        assert_eq!(ledger.paid(first), None, "the second is still owed");
+        assert_eq!((ledger.debts.len(), ledger.paid(first + 1)), (2, Some(7)));
+        assert_eq!((ledger.debts.len(), ledger.paid(first + 2)), (1, None));
+        assert!(ledger.debts.is_empty());
+    }
 }

@@ -70,6 +70,18 @@ pub trait Tier: Send + Sync + fmt::Debug {
         Ok(())
     }
 
+    /// Drops keys, and answers the generations that this very removal left, in their order: what
+    /// is [put](Tier::put) with them is dead as soon as anybody removes the key again.
+    async fn remove_to_set(&self, wanted: &[Wanted]) -> Result<Vec<Stamp>, TierError> {
+        let keys: Vec<Key> = wanted.iter().map(|wanted| wanted.key.clone()).collect();
+        self.remove_many(&keys).await?;
+        let mut stamps = Vec::with_capacity(wanted.len());
+        for Wanted { key, scopes } in wanted {
+            stamps.push(self.stamp(key, scopes).await?);
+        }
+        Ok(stamps)
+    }
+
     /// Drops all that carries one of the scopes, and what loads under way will bring.
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError>;
 
@@ -101,19 +113,20 @@ pub trait Tier: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Asks to be the only one of all processes that loads `key` at these generations. `None`:
-    /// another one does. A tier of one process has nothing to ask for.
-    async fn claim(&self, _key: &Key, _stamp: &Stamp) -> Result<Option<Claim>, TierError> {
-        Ok(Some(Claim::default()))
+    /// Asks to be the only one of all processes that loads each of the keys at these generations;
+    /// answers in their order. `None`: another one does. A tier of one process has nothing to ask
+    /// for.
+    async fn claim(&self, wanted: &[(Key, Stamp)]) -> Result<Vec<Option<Claim>>, TierError> {
+        Ok(vec![Some(Claim::default()); wanted.len()])
     }
 
-    /// Keeps a claim for as long again.
-    async fn renew(&self, _claim: &Claim) -> Result<(), TierError> {
+    /// Keeps claims for as long again.
+    async fn renew(&self, _claims: &[Claim]) -> Result<(), TierError> {
         Ok(())
     }
 
-    /// Gives a claim back.
-    async fn release(&self, _claim: &Claim) -> Result<(), TierError> {
+    /// Gives claims back.
+    async fn release(&self, _claims: &[Claim]) -> Result<(), TierError> {
         Ok(())
     }
 

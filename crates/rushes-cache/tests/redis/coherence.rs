@@ -221,8 +221,9 @@ async fn a_lease_whose_holder_died_holds_nobody_for_long() {
     let (server, source) = (Server::start(), Source::default());
     let dying = server.tier().await;
     let (stamp, _) = dying.look(&key("a"), &scopes_of("captions")).await.unwrap();
-    assert!(dying.claim(&key("a"), &stamp).await.unwrap().is_some());
-    assert_eq!(dying.claim(&key("a"), &stamp).await.unwrap(), None, "it is held");
+    let wanted = [(key("a"), stamp)];
+    assert!(dying.claim(&wanted).await.unwrap()[0].is_some());
+    assert_eq!(dying.claim(&wanted).await.unwrap(), [None], "it is held");
     let begin = std::time::Instant::now();
     assert_eq!(source.read(&node(server.tier().await), "a").await, (0, Origin::Source));
     let waited = begin.elapsed();
@@ -231,7 +232,7 @@ async fn a_lease_whose_holder_died_holds_nobody_for_long() {
 }
 
 /// All scopes that an entry of the test's video has.
-fn scopes_of(namespace: &str) -> Vec<rushes_cache::Scope> {
+pub(crate) fn scopes_of(namespace: &str) -> Vec<rushes_cache::Scope> {
     use rushes_cache::Scope;
     vec![Scope::new("\0everything"), Scope::new(format!("\0namespace/{namespace}")), video()]
 }

@@ -10,6 +10,7 @@ mod conform;
 mod faults;
 #[cfg(target_os = "linux")]
 mod fleet;
+mod many;
 mod proxy;
 mod server;
 mod source;

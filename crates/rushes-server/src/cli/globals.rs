@@ -28,6 +28,9 @@ pub(crate) struct Globals {
     /// configuration folder]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
+    /// Answer as after the write that answered this token, whoever made it
+    #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true, help_heading = EVERYWHERE)]
+    token: Option<String>,
     #[command(flatten)]
     others: SettingFlags,
 }
@@ -48,12 +51,19 @@ impl Globals {
 
     /// Opens the library, which has to be there.
     pub(crate) async fn open(&self) -> Result<Rushes> {
-        Rushes::open_existing(self.settings()?).await
+        self.after_token(Rushes::open_existing(self.settings()?).await?).await
     }
 
     /// Opens the library, making it if it is not there.
     pub(crate) async fn open_or_make(&self) -> Result<Rushes> {
-        Rushes::open(self.settings()?).await
+        self.after_token(Rushes::open(self.settings()?).await?).await
+    }
+
+    async fn after_token(&self, engine: Rushes) -> Result<Rushes> {
+        if let Some(token) = &self.token {
+            engine.after(token).await?;
+        }
+        Ok(engine)
     }
 }
 

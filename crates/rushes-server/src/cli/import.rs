@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::globals::Globals;
 use super::output::Output;
 use crate::words;
+use crate::written::Written;
 
 /// Import captions, transcripts, detections and other entries that models produced
 ///
@@ -97,7 +98,7 @@ fn json(text: &str) -> std::result::Result<Value, String> {
 struct FromFile {
     file: String,
     #[serde(flatten)]
-    imported: Imported,
+    imported: Written<Imported>,
 }
 
 impl Import {
@@ -124,7 +125,7 @@ impl Import {
             let replace = self.replace && replaced.insert(kind.clone());
             let options = ImportOptions { kind, replace, ..options.clone() };
             let imported = engine.import_file(&self.video, path, options).await?;
-            done.push(FromFile { file, imported });
+            done.push(FromFile { file, imported: Written::by(&engine, imported).await? });
         }
         out.answer(&done, |done| done.iter().map(human).collect())
     }
@@ -173,7 +174,7 @@ fn schema(path: &Path) -> Result<Value> {
 }
 
 fn human(done: &FromFile) -> String {
-    let FromFile { file, imported } = done;
+    let FromFile { file, imported: Written { done: imported, .. } } = done;
     let added: Vec<String> =
         imported.added.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let added = if added.is_empty() { "nothing new".to_owned() } else { added.join(", ") };

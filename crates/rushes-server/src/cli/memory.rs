@@ -8,6 +8,7 @@ use super::globals::Globals;
 use super::ls::more;
 use super::output::Output;
 use crate::words;
+use crate::written::Written;
 
 /// Append to or list the conversation about a video
 #[derive(Debug, Args)]
@@ -47,7 +48,8 @@ impl Memory {
         match self.action {
             Action::Add { video, content, role } => {
                 let message = engine.append(&video, role, &said(content).await?).await?;
-                out.answer(&message, |message| format!("message {}", message.id))
+                let message = Written::by(&engine, message).await?;
+                out.answer(&message, |message| format!("message {}", message.done.id))
             }
             Action::List { video, limit, cursor } => {
                 let messages = engine.messages(&video, limit, cursor.as_deref()).await?;

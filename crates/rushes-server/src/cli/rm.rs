@@ -6,6 +6,7 @@ use rushes::{Removed, Result};
 use super::globals::Globals;
 use super::output::Output;
 use crate::words::Bytes;
+use crate::written::Written;
 
 /// Delete videos: their entries, conversations, and pictures that no other video uses
 ///
@@ -22,13 +23,14 @@ impl Rm {
         let engine = globals.open().await?;
         let mut removed = Vec::new();
         for video in &self.videos {
-            removed.push(engine.remove(video).await?);
+            let done = engine.remove(video).await?;
+            removed.push(Written::by(&engine, done).await?);
         }
         out.answer(&removed, |removed| removed.iter().map(human).collect())
     }
 }
 
-fn human(removed: &Removed) -> String {
-    let Removed { video, blobs, bytes } = removed;
+fn human(removed: &Written<Removed>) -> String {
+    let Removed { video, blobs, bytes } = &removed.done;
     format!("removed {video}: {blobs} pictures, {}\n", Bytes(*bytes))
 }

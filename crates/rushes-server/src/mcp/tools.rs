@@ -15,7 +15,8 @@ use rushes::store::Role;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{answer, fitting};
+use super::{answer, fitting, token};
+use crate::written::Written;
 
 /// What an agent is told before it calls anything.
 const ADVICE: &str = "Rushes knows what is in videos. Ask cheapest first: search (words of \
@@ -83,7 +84,7 @@ fn answered(result: rushes::Result<CallToolResult>) -> CallToolResult {
 impl Tools {
     /// The tools over this engine.
     pub(super) fn new(engine: Rushes) -> Self {
-        Self { engine, router: Self::tool_router() }
+        Self { engine, router: token::taken_by_all(Self::tool_router()) }
     }
 
     /// The videos of the library, newest first, with ids, lengths and names.
@@ -155,8 +156,14 @@ impl Tools {
     #[tool(annotations(read_only_hint = false, destructive_hint = false, open_world_hint = false))]
     async fn remember(&self, Parameters(request): Parameters<RememberRequest>) -> CallToolResult {
         let RememberRequest { video, role, content } = request;
-        let message = self.engine.append(&video, role, &content).await;
-        answered(message.map(|message| answer::told(format!("message {}", message.id), &message)))
+        let message = async {
+            let message = self.engine.append(&video, role, &content).await?;
+            Written::by(&self.engine, message).await
+        };
+        answered(message.await.map(|message| {
+            let text = format!("message {}, token {}", message.done.id, message.token);
+            answer::told(text, &message)
+        }))
     }
 
     /// The conversation about a video, oldest first.
@@ -190,11 +197,14 @@ impl ServerHandler for Tools {
     /// read, rather than as a failure of the protocol, which many clients hide from them.
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if !self.router.has_route(&request.name) {
             return Err(self.unknown(&request.name));
+        }
+        if let Err(error) = token::honour(&self.engine, &mut request).await {
+            return Ok(answer::refused(&error).into());
         }
         let call = ToolCallContext::new(self, request, context);
         match self.router.call(call).await {

@@ -341,3 +341,22 @@ fn copies_among_pictures_are_found_and_removed_only_on_demand() {
     assert_eq!(library.run(["dedup", &at("nothing")]).code, 3);
     assert_eq!(library.run(["dedup", &folder, "--similarity", "2"]).code, 2);
 }
+
+#[test]
+fn what_writes_answers_a_token_that_every_read_takes() {
+    let (library, id) = Library::with_entries();
+    let written = library.run(["--json", "memory", "add", &id, "hello"]);
+    let token = written.json()["token"].as_str().unwrap().to_owned();
+    let removed = library.run(["--json", "rm", &id]);
+    let later = removed.json()[0]["token"].as_str().unwrap().to_owned();
+    assert_ne!(token, later);
+    assert_eq!(library.run(["ls", "--token", &later]).code, 0);
+    let (strange, _) = Library::with_clip();
+    for (library, wrong) in [(&strange, later.as_str()), (&library, "nonsense")] {
+        let refused = library.run(["ls", "--token", wrong]);
+        assert!(refused.code == 2 && refused.stderr.contains("token"), "{refused:?}");
+    }
+    let future = format!("{later}000");
+    let refused = library.run(["ls", "--token", &future]);
+    assert!(refused.code == 6 && refused.stderr.contains("token"), "{refused:?}");
+}

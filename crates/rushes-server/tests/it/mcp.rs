@@ -53,7 +53,7 @@ async fn the_tools_are_listed_with_schemas_and_advice() {
         assert!(tool.description.as_deref().is_some_and(|text| text.len() > 40), "{name}");
         assert_eq!(tool.input_schema["type"], "object", "{name}");
         let properties = tool.input_schema["properties"].as_object().unwrap();
-        assert!(!properties.is_empty(), "{name}");
+        assert!(properties.len() > 1, "{name}");
         let required = tool.input_schema.get("required").and_then(Value::as_array);
         let names_video = required.is_some_and(|names| names.contains(&json!("video")));
         assert_eq!(names_video, properties.contains_key("video"), "{name}");
@@ -174,9 +174,23 @@ async fn a_conversation_is_remembered() {
     let (library, id) = Library::with_clip();
     let client = Client::start(&library).await;
     let said = json!({ "video": id, "role": "assistant", "content": "A kite at 0:01." });
-    assert_eq!(client.call("remember", said).await.is_error, Some(false));
+    let written = client.call("remember", said).await;
+    assert_eq!(written.is_error, Some(false));
     let recalled = client.call("recall", json!({ "video": id })).await;
     assert_eq!(texts(&recalled)[0], "assistant: A kite at 0:01.\n");
+
+    let token = written.structured_content.as_ref().unwrap()["token"].clone();
+    assert!(texts(&written)[0].contains(token.as_str().unwrap()), "{written:?}");
+    let recalled = client.call("recall", json!({ "video": id, "token": token })).await;
+    assert_eq!(texts(&recalled)[0], "assistant: A kite at 0:01.\n");
+    for wrong in [json!("of nobody"), json!(7)] {
+        let refused = client.call("recall", json!({ "video": id, "token": wrong })).await;
+        assert_eq!(refused.is_error, Some(true), "{wrong}");
+        assert!(texts(&refused)[0].contains("token"), "{refused:?}");
+    }
+    for tool in client.0.list_all_tools().await.unwrap() {
+        assert_eq!(tool.input_schema["properties"]["token"]["type"], "string", "{}", tool.name);
+    }
     client.stop().await;
 }
 

@@ -183,6 +183,23 @@ impl Shared {
         std::iter::once(key_scope_id(key)).chain(scopes.iter().map(scope_id)).collect()
     }
 
+    /// The same for many keys, most of which have the scopes of the one before.
+    fn all_ids(wanted: &[Wanted]) -> Vec<(Key, Vec<u64>)> {
+        let mut all: Vec<(Key, Vec<u64>)> = Vec::with_capacity(wanted.len());
+        let mut before: &[Scope] = &[];
+        for Wanted { key, scopes } in wanted {
+            let ids = match all.last().map(|(_, ids)| ids.as_slice()) {
+                Some([_, same @ ..]) if before == scopes.as_slice() => {
+                    [&[key_scope_id(key)], same].concat()
+                }
+                _ => Self::ids(key, scopes),
+            };
+            all.push((key.clone(), ids));
+            before = scopes;
+        }
+        all
+    }
+
     /// Looks for records and their generations in one exchange. `with_records`: else only for the
     /// generations.
     async fn look(
@@ -192,26 +209,39 @@ impl Shared {
     ) -> Result<Vec<Look>, TierError> {
         let map = self.map()?;
         let mut batch = Batch::default();
-        for (key, ids) in wanted {
-            if with_records {
-                batch.get(self.names.record(key));
-            }
-            ids.iter().for_each(|id| batch.get(self.names.generation(*id)));
+        for (key, ids) in wanted.iter().filter(|_| with_records) {
+            let own = ids.first().copied().unwrap_or_else(|| key_scope_id(key));
+            batch.get(self.names.record_of(key, own));
         }
+        let records = batch.len();
+        // What many keys depend on is read once.
+        let mut ids: Vec<u64> = wanted.iter().flat_map(|(_, ids)| ids).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let names: Vec<Name> = ids.iter().map(|id| self.names.generation(*id)).collect();
+        names.iter().for_each(|name| batch.get(name.clone()));
         let mut replies = self.run(&map, batch).await?.into_iter();
+        let records: Vec<_> = replies.by_ref().take(records).map(Reply::bytes).collect();
+        let mut now = HashMap::with_capacity(ids.len());
+        for ((id, name), reply) in ids.into_iter().zip(names).zip(replies) {
+            let held = reply.bytes();
+            let known = held.is_some();
+            now.insert(id, Now { generation: generation(&map, &name, held)?, known, name });
+        }
+        let mut records = records.into_iter();
         let mut looks = Vec::with_capacity(wanted.len());
         let mut unknown = Unknown::default();
         for (key, ids) in wanted {
-            let record = if with_records { replies.next().and_then(Reply::bytes) } else { None };
             let mut stamp = Vec::with_capacity(ids.len());
-            for id in ids {
-                let name = self.names.generation(*id);
-                let held = replies.next().and_then(Reply::bytes);
-                if held.is_none() && *id != key_scope_id(key) {
-                    unknown.note((looks.len(), stamp.len()), *id, name.clone());
+            for (place, id) in ids.iter().enumerate() {
+                let Some(now) = now.get(id) else { continue };
+                // A key that was never removed has none; a scope is given one.
+                if !now.known && place > 0 {
+                    unknown.note((looks.len(), place), *id, now.name.clone());
                 }
-                stamp.push(Seen { scope: *id, generation: generation(&map, &name, held)? });
+                stamp.push(Seen { scope: *id, generation: now.generation });
             }
+            let record = records.next().flatten();
             let entry = record.and_then(|record| self.alive(key, record, &stamp));
             looks.push((Stamp(stamp), entry));
         }
@@ -294,14 +324,19 @@ impl Shared {
         true
     }
 
-    /// Raises generations, then tells the others.
-    async fn raise(&self, ids: Vec<u64>, gone: Vec<Gone>) -> Result<(), TierError> {
+    /// A scope with the generation that it is to have next.
+    fn anew(&self, id: u64) -> (u64, u64) {
+        (id, self.fresh())
+    }
+
+    /// Gives scopes these generations, then tells the others.
+    async fn raise(&self, raised: Vec<(u64, u64)>, gone: Vec<Gone>) -> Result<(), TierError> {
         let map = self.map()?;
         let mut batch = Batch::default();
-        for id in ids {
+        for (id, generation) in raised {
             let name = self.names.generation(id);
             let mut set = redis::cmd("SET");
-            set.arg(&name.text).arg(format!("{:016x}", self.fresh()));
+            set.arg(&name.text).arg(format!("{generation:016x}"));
             set.arg("PX").arg(self.longest());
             batch.push(name, set);
         }
@@ -330,12 +365,23 @@ impl Shared {
         Ok(())
     }
 
-    async fn renewed(&self, claim: &Claim, for_millis: u64) -> Result<(), TierError> {
+    /// The claim on a key by who saw these generations.
+    fn claim(&self, key: &Key, stamp: &Stamp) -> Claim {
+        let seen = stamp.0.iter().fold(0u64, |all, seen| {
+            all.rotate_left(7) ^ seen.generation.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seen.scope
+        });
+        let Name { text, slot } = self.names.lease(key, seen);
+        Claim { name: text, slot, holder: self.fresh(), lasts: self.options.lease }
+    }
+
+    async fn renewed(&self, claims: &[Claim], for_millis: u64) -> Result<(), TierError> {
         let mut batch = Batch::default();
-        let mut eval = redis::cmd("EVAL");
-        eval.arg(RELEASE).arg(1).arg(&claim.name);
-        eval.arg(format!("{:016x}", claim.holder)).arg(for_millis);
-        batch.push(Name { text: claim.name.clone(), slot: claim.slot }, eval);
+        for claim in claims {
+            let mut eval = redis::cmd("EVAL");
+            eval.arg(RELEASE).arg(1).arg(&claim.name);
+            eval.arg(format!("{:016x}", claim.holder)).arg(for_millis);
+            batch.push(Name { text: claim.name.clone(), slot: claim.slot }, eval);
+        }
         self.run(&*self.map()?, batch).await.map(drop)
     }
 
@@ -354,6 +400,14 @@ impl Shared {
         tasks.running.drain(..).for_each(|task| task.abort());
         self.servers.close();
     }
+}
+
+/// A scope's generation as a look found it.
+struct Now {
+    name: Name,
+    generation: u64,
+    /// Whether Redis has one.
+    known: bool,
 }
 
 /// Scopes that have no generation yet, and which looks need them.
@@ -434,12 +488,32 @@ impl Tier for Redis {
 
     async fn remove_many(&self, keys: &[Key]) -> Result<(), TierError> {
         let gone = keys.iter().cloned().map(Gone::Key).collect();
-        self.0.raise(keys.iter().map(key_scope_id).collect(), gone).await
+        let raised = keys.iter().map(|key| self.0.anew(key_scope_id(key))).collect();
+        self.0.raise(raised, gone).await
+    }
+
+    async fn remove_to_set(&self, wanted: &[Wanted]) -> Result<Vec<Stamp>, TierError> {
+        let raised: Vec<_> =
+            wanted.iter().map(|wanted| self.0.anew(key_scope_id(&wanted.key))).collect();
+        let gone = wanted.iter().map(|wanted| Gone::Key(wanted.key.clone())).collect();
+        self.0.raise(raised.clone(), gone).await?;
+        let map = self.0.map()?;
+        let looks = self.0.look(&Shared::all_ids(wanted), false).await?;
+        let mut stamps = Vec::with_capacity(looks.len());
+        for ((Stamp(mut seen), _), (id, fresh)) in looks.into_iter().zip(raised) {
+            // Not what is there now, which may be the work of somebody who came after.
+            if let Some(own) = seen.first_mut() {
+                own.generation = fresh ^ map.link(&self.0.names.generation(id))?.life;
+            }
+            stamps.push(Stamp(seen));
+        }
+        Ok(stamps)
     }
 
     async fn invalidate(&self, scopes: &[Scope]) -> Result<(), TierError> {
         let gone = scopes.iter().cloned().map(Gone::Scope).collect();
-        self.0.raise(scopes.iter().map(scope_id).collect(), gone).await
+        let raised = scopes.iter().map(|scope| self.0.anew(scope_id(scope))).collect();
+        self.0.raise(raised, gone).await
     }
 
     async fn look(&self, key: &Key, scopes: &[Scope]) -> Result<Look, TierError> {
@@ -449,9 +523,7 @@ impl Tier for Redis {
     }
 
     async fn look_many(&self, wanted: &[Wanted]) -> Result<Vec<Look>, TierError> {
-        let ids = |wanted: &Wanted| (wanted.key.clone(), Shared::ids(&wanted.key, &wanted.scopes));
-        let wanted: Vec<_> = wanted.iter().map(ids).collect();
-        let looks = self.0.look(&wanted, true).await?;
+        let looks = self.0.look(&Shared::all_ids(wanted), true).await?;
         for (_, entry) in &looks {
             count(if entry.is_some() { &self.0.counters.hits } else { &self.0.counters.misses });
         }
@@ -479,36 +551,31 @@ impl Tier for Redis {
         true
     }
 
-    async fn claim(&self, key: &Key, stamp: &Stamp) -> Result<Option<Claim>, TierError> {
+    async fn claim(&self, wanted: &[(Key, Stamp)]) -> Result<Vec<Option<Claim>>, TierError> {
         let lease = millis(self.0.options.lease);
         if lease == 0 {
-            return Ok(Some(Claim::default()));
+            return Ok(vec![Some(Claim::default()); wanted.len()]);
         }
-        let seen = stamp.0.iter().fold(0u64, |all, seen| {
-            all.rotate_left(7) ^ seen.generation.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ seen.scope
-        });
-        let name = self.0.names.lease(key, seen);
-        let claim = Claim {
-            name: name.text.clone(),
-            slot: name.slot,
-            holder: self.0.fresh(),
-            lasts: self.0.options.lease,
-        };
-        let mut set = redis::cmd("SET");
-        set.arg(&name.text).arg(format!("{:016x}", claim.holder));
-        set.arg("NX").arg("PX").arg(lease);
+        let claims: Vec<Claim> =
+            wanted.iter().map(|(key, stamp)| self.0.claim(key, stamp)).collect();
         let mut batch = Batch::default();
-        batch.push(name, set);
+        for claim in &claims {
+            let mut set = redis::cmd("SET");
+            set.arg(&claim.name).arg(format!("{:016x}", claim.holder));
+            set.arg("NX").arg("PX").arg(lease);
+            batch.push(Name { text: claim.name.clone(), slot: claim.slot }, set);
+        }
         let replies = self.0.run(&*self.0.map()?, batch).await?;
-        Ok(replies.first().is_some_and(Reply::is_one).then_some(claim))
+        let granted = claims.into_iter().zip(replies);
+        Ok(granted.map(|(claim, reply)| reply.is_one().then_some(claim)).collect())
     }
 
-    async fn renew(&self, claim: &Claim) -> Result<(), TierError> {
-        self.0.renewed(claim, millis(self.0.options.lease)).await
+    async fn renew(&self, claims: &[Claim]) -> Result<(), TierError> {
+        self.0.renewed(claims, millis(self.0.options.lease)).await
     }
 
-    async fn release(&self, claim: &Claim) -> Result<(), TierError> {
-        self.0.renewed(claim, 0).await
+    async fn release(&self, claims: &[Claim]) -> Result<(), TierError> {
+        self.0.renewed(claims, 0).await
     }
 
     fn attend(&self, hearer: Hearer) {

@@ -49,7 +49,12 @@ impl Names {
 
     /// The record of a key.
     pub(super) fn record(&self, key: &Key) -> Name {
-        self.grouped(key_scope_id(key), &format!("v:{}", digits(key)))
+        self.record_of(key, key_scope_id(key))
+    }
+
+    /// The same for who knows the id of the key's own scope.
+    pub(super) fn record_of(&self, key: &Key, own: u64) -> Name {
+        self.grouped(own, &format!("v:{}", digits(key)))
     }
 
     /// The generation of a scope, by its id.

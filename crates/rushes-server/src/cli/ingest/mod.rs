@@ -17,6 +17,7 @@ use super::globals::Globals;
 use super::output::Output;
 use crate::fate;
 use crate::words::{self, Bytes, Seconds, Ways};
+use crate::written::Written;
 use progress::Progress;
 
 /// Take videos in: frames, thumbnail, subtitles, and the files that lie beside them
@@ -76,7 +77,7 @@ enum Told<'a> {
     Ingested {
         file: &'a str,
         #[serde(flatten)]
-        ingested: &'a Ingested,
+        ingested: &'a Written<Ingested>,
     },
     Failed {
         file: &'a str,
@@ -101,7 +102,7 @@ impl Ingest {
         for file in files {
             let shown = file.display().to_string();
             match take_in(&engine, &file, options.clone(), out).await {
-                Ok(ingested) => tell(out, &shown, &ingested)?,
+                Ok(ingested) => tell(out, &shown, &Written::by(&engine, ingested).await?)?,
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
                     tell_failure(out, &shown, &error)?;
@@ -175,10 +176,11 @@ async fn take_in(
     shown.and(ingested)
 }
 
-fn tell(out: &Output, file: &str, ingested: &Ingested) -> Result<()> {
+fn tell(out: &Output, file: &str, ingested: &Written<Ingested>) -> Result<()> {
     if out.json {
         return out.event(&Told::Ingested { file, ingested });
     }
+    let ingested = &ingested.done;
     let Ingested { video, name, frames, duplicates, bytes, .. } = ingested;
     let mut line = format!("{video} {name}: {frames} frames");
     if *duplicates > 0 {
