@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn a_mark_becomes_true_with_the_last_debt_before_it() {
         let mut ledger = Ledger::default();
-        let mut note = |ledger: &mut Ledger| ledger.note(Owed::Scope(Scope::new("a")));
+        let note = |ledger: &mut Ledger| ledger.note(Owed::Scope(Scope::new("a")));
         note(&mut ledger);
         let first = ledger.next;
         note(&mut ledger);

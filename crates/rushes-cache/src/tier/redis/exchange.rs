@@ -75,14 +75,7 @@ impl Batch {
     pub(super) async fn run(self, map: &Map) -> Result<Vec<Reply>, TierError> {
         let mut replies = vec![Reply::default(); self.len()];
         let lanes = self.lanes(map)?;
-        let runs = lanes.into_iter().map(|(server, lane)| async move {
-            let link = map.links.get(server);
-            let link = link.ok_or_else(|| TierError::Other("a server is gone".to_owned()))?;
-            let mut connection = link.connection();
-            let answers = lane.pipeline.query_async::<Vec<Value>>(&mut connection).await;
-            let answers = answers.map_err(|error| failed(&link.address, &error))?;
-            Ok::<_, TierError>((lane.places, answers))
-        });
+        let runs = lanes.into_iter().map(|(server, lane)| lane.run(map, server));
         for (places, answers) in try_join_all(runs).await? {
             for (places, answer) in places.into_iter().zip(answers) {
                 let answers = match answer {
@@ -147,6 +140,19 @@ fn flush(
 }
 
 impl Lane {
+    /// Sends it; the answers and their places.
+    async fn run(
+        self,
+        map: &Map,
+        server: usize,
+    ) -> Result<(Vec<Vec<usize>>, Vec<Value>), TierError> {
+        let link = map.links.get(server);
+        let link = link.ok_or_else(|| TierError::Other("a server is gone".to_owned()))?;
+        let mut connection = link.connection();
+        let answers = self.pipeline.query_async::<Vec<Value>>(&mut connection).await;
+        Ok((self.places, answers.map_err(|error| failed(&link.address, &error))?))
+    }
+
     fn push(&mut self, (command, places): (Cmd, Vec<usize>)) {
         self.pipeline.add_command(command);
         self.places.push(places);

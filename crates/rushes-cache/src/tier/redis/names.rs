@@ -54,38 +54,72 @@ impl Names {
 
     /// The same for who knows the id of the key's own scope.
     pub(super) fn record_of(&self, key: &Key, own: u64) -> Name {
-        self.grouped(own, &format!("v:{}", digits(key)))
+        let [first, second] = digest(key);
+        self.grouped(own, "v:", &[first, second])
     }
 
     /// The generation of a scope, by its id.
     pub(super) fn generation(&self, scope: u64) -> Name {
-        self.grouped(scope, &format!("g:{scope:016x}"))
+        self.grouped(scope, "g:", &[scope])
     }
 
     /// The lease of a key by who saw the same generations, which `seen` stands for.
     pub(super) fn lease(&self, key: &Key, seen: u64) -> Name {
-        self.grouped(key_scope_id(key), &format!("l:{}:{seen:016x}", digits(key)))
+        let [first, second] = digest(key);
+        self.grouped(key_scope_id(key), "l:", &[first, second, seen])
     }
 
-    fn grouped(&self, scope: u64, rest: &str) -> Name {
-        let group = format!("{:08x}", group_of(scope));
-        let slot = slot(group.as_bytes());
-        Name { text: format!("{}{{{group}}}{rest}", self.prefix), slot }
+    /// A name that ends with numbers. A look spells several of them: this costs one allocation.
+    fn grouped(&self, scope: u64, what: &str, numbers: &[u64]) -> Name {
+        let group = hex(u64::from(group_of(scope)));
+        let group = group.get(8..).unwrap_or_default();
+        let length = self.prefix.len() + group.len() + what.len() + 2 + 16 * numbers.len();
+        let mut text = String::with_capacity(length);
+        text.push_str(&self.prefix);
+        text.push('{');
+        text.extend(group.iter().copied().map(char::from));
+        text.push('}');
+        text.push_str(what);
+        text.extend(numbers.iter().flat_map(|number| hex(*number)).map(char::from));
+        Name { text, slot: slot(group) }
     }
 }
 
-/// The key as a name of fixed length; the record has the key in full.
-fn digits(key: &Key) -> String {
+/// What stands for a key in names; the record has the key in full.
+fn digest(key: &Key) -> [u64; 2] {
     let digest = blake3::hash(key.as_bytes());
-    digest.to_hex().chars().take(32).collect()
+    let mut halves = digest.as_bytes().chunks_exact(8).filter_map(|half| half.try_into().ok());
+    std::array::from_fn(|_| halves.next().map_or(0, u64::from_le_bytes))
 }
 
-/// The slot of what stands in braces: CRC-16/XMODEM, as the cluster specification says.
+/// A number as 16 digits.
+fn hex(number: u64) -> [u8; 16] {
+    std::array::from_fn(|at| {
+        let digit = (number >> (60 - 4 * at)) as u8 & 15;
+        if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+    })
+}
+
+/// What a byte adds to a checksum: CRC-16/XMODEM, as the cluster specification says.
+const CRC: [u16; 256] = {
+    let (mut table, mut byte) = ([0; 256], 0);
+    while byte < 256 {
+        let (mut crc, mut bit) = ((byte as u16) << 8, 0);
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+/// The slot of what stands in braces.
 fn slot(tag: &[u8]) -> u16 {
     let step = |crc: u16, byte: &u8| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
+        let at = usize::from((crc >> 8) as u8 ^ byte);
+        (crc << 8) ^ CRC.get(at).copied().unwrap_or_default()
     };
     tag.iter().fold(0, step) % SLOTS
 }
@@ -100,6 +134,16 @@ mod tests {
     fn slots_are_those_of_the_specification() {
         assert_eq!(slot(b"123456789"), 0x31C3);
         assert_eq!(slot(b"foo"), 12_182);
+    }
+
+    #[test]
+    fn numbers_are_spelled_as_by_the_standard_library() {
+        for number in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(String::from_utf8_lossy(&hex(number)), format!("{number:016x}"));
+        }
+        let name = Names::new("p:").unwrap().generation(0x0123_4567_89ab_cdef);
+        assert_eq!(name.text, "p:{01234567}g:0123456789abcdef");
+        assert_eq!(name.slot, slot(b"01234567"));
     }
 
     #[test]
