@@ -16,6 +16,9 @@ for need in "${needs[@]}"; do
 done
 if [ "${1:-}" != demo ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    # Debian keeps the server's programs off the path.
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null 2>&1 ||
+        missing+=(postgresql)
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then
@@ -37,11 +40,12 @@ if [ "$(id -u)" -ne 0 ]; then
     }
     as_root=(sudo)
 fi
-# The tests start their own Redis, on a port of their own: no service is to come up by itself.
+# The tests start their own Redis and PostgreSQL, on ports of their own: no service is to come up by
+# itself.
 # A policy that the machine has already is left as it is.
 policy=/usr/sbin/policy-rc.d
 own_policy=
-if [[ " ${missing[*]} " == *" redis-server "* && ! -e $policy ]]; then
+if [[ " ${missing[*]} " =~ " "(redis-server|postgresql)" " && ! -e $policy ]]; then
     own_policy=1
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod +x "$policy"
@@ -51,5 +55,5 @@ echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 if [ -n "$own_policy" ] && command -v systemctl >/dev/null 2>&1; then
-    "${as_root[@]}" systemctl disable redis-server >/dev/null 2>&1 || true
+    "${as_root[@]}" systemctl disable redis-server postgresql >/dev/null 2>&1 || true
 fi

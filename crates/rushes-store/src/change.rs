@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::model::{Kind, VideoId, Window};
+
+/// The scope of a video as a whole, in the table `generations`.
+pub(crate) const VIDEO: &str = "video";
+const MESSAGES: &str = "messages";
+const ENTRIES: &str = "entries/";
 
 /// The mark of one commit: it was the `seq`-th of this library.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,4 +35,32 @@ pub enum Change {
     },
     /// The conversation about a video.
     Messages(VideoId),
+}
+
+impl Change {
+    /// As its row in the table `generations` has it: the video, the scope, the span in seconds.
+    pub(crate) fn scope(&self) -> (&VideoId, String, Option<(f64, f64)>) {
+        match self {
+            Self::Video(video) => (video, VIDEO.to_owned(), None),
+            Self::Messages(video) => (video, MESSAGES.to_owned(), None),
+            Self::Entries { video, kind, window } => {
+                (video, format!("{ENTRIES}{kind}"), Some((window.from, window.to)))
+            }
+        }
+    }
+
+    /// The change that a row tells.
+    pub(crate) fn of_scope(video: &str, scope: &str, window: Window) -> Result<Self> {
+        let damaged =
+            |_| Error::Corrupt(format!("generations: {video:?} {scope:?} is not a scope"));
+        let id = VideoId::parse(video).map_err(damaged)?;
+        match scope {
+            VIDEO => Ok(Self::Video(id)),
+            MESSAGES => Ok(Self::Messages(id)),
+            other => {
+                let kind = Kind::new(other.trim_start_matches(ENTRIES)).map_err(damaged)?;
+                Ok(Self::Entries { video: id, kind, window })
+            }
+        }
+    }
 }

@@ -87,12 +87,16 @@ mod error;
 mod lock;
 mod model;
 mod page;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod prepare;
 mod query;
 mod sql;
 mod sqlite;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod words;
 
 pub use blob::{BlobHold, Blobs};
 pub use change::{Change, ChangeSet};
@@ -103,11 +107,13 @@ pub use model::{
     Window,
 };
 pub use page::{Cursor, Page};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use query::{EntryQuery, Hit, SearchQuery};
 pub use sql::{
     Advice, Batch, BatchDone, Example, Executed, FailedRow, Fingerprint, Freshness, Monitor,
-    Outcome, Plan, PlanStep, Progress, Query, Rows, Sql, SqlParams, SqlValue, StatementFigures,
-    Suggestion, Upsert,
+    Outcome, Plan, PlanStep, Progress, Query, Rows, Sql, SqlOptions, SqlParams, SqlValue,
+    StatementFigures, Suggestion, Upsert,
 };
-pub use sqlite::{Durability, SqlOptions, SqliteOptions, SqliteStore};
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use store::{Finished, Older, Run, RunId, Store, Unfinished};

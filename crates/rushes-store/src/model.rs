@@ -319,6 +319,25 @@ pub enum Role {
     Tool,
 }
 
+impl Role {
+    const ALL: [(Self, &str); 4] = [
+        (Self::User, "user"),
+        (Self::Assistant, "assistant"),
+        (Self::System, "system"),
+        (Self::Tool, "tool"),
+    ];
+
+    /// The role that is written so.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, text)| *text == name).map(|(role, _)| *role)
+    }
+
+    /// How it is written.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(role, _)| *role == self).map_or("user", |(_, text)| text)
+    }
+}
+
 /// One message of the conversation about a video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -10,12 +10,14 @@ mod encode;
 mod monitor;
 pub(crate) mod narrow;
 pub(crate) mod normal;
+mod options;
 mod statement;
 pub(crate) mod value;
 
 pub use access::{Progress, Sql};
 pub use advice::{Advice, Example, Suggestion};
 pub use monitor::{Monitor, Outcome, StatementFigures};
+pub use options::SqlOptions;
 pub use statement::{
     Batch, BatchDone, Executed, FailedRow, Fingerprint, Freshness, Plan, PlanStep, Query, Upsert,
 };

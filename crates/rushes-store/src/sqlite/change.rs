@@ -6,13 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, params};
 
 use super::connection::{Access, SqliteOptions, open_reader};
-use crate::change::{Change, ChangeSet};
-use crate::error::{Error, Result};
-use crate::model::{Kind, VideoId, Window};
-
-const VIDEO: &str = "video";
-const MESSAGES: &str = "messages";
-const ENTRIES: &str = "entries/";
+use crate::change::{Change, ChangeSet, VIDEO};
+use crate::error::Result;
+use crate::model::{VideoId, Window};
 
 /// Raises the commit counter and, in the same transaction, the generation of each touched thing.
 pub(super) fn commit(transaction: &Transaction<'_>, changes: Vec<Change>) -> Result<ChangeSet> {
@@ -26,13 +22,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, changes: Vec<Change>) -> Res
 }
 
 fn raise(transaction: &Transaction<'_>, change: &Change, seq: u64) -> Result<()> {
-    let (video, scope, span) = match change {
-        Change::Video(video) => (video, VIDEO.to_owned(), None),
-        Change::Messages(video) => (video, MESSAGES.to_owned(), None),
-        Change::Entries { video, kind, window } => {
-            (video, format!("{ENTRIES}{kind}"), Some((window.from, window.to)))
-        }
-    };
+    let (video, scope, span) = change.scope();
     let (low, high) = span.unzip();
     let mut statement = transaction.prepare_cached(
         "INSERT INTO generations VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE
@@ -115,20 +105,7 @@ fn changes_after(db: &Connection, after: u64) -> Result<ChangeSet> {
             from: row.get::<_, Option<f64>>(2)?.unwrap_or(Window::ALL.from),
             to: row.get::<_, Option<f64>>(3)?.unwrap_or(Window::ALL.to),
         };
-        changes.push(change(&video, &scope, window)?);
+        changes.push(Change::of_scope(&video, &scope, window)?);
     }
     Ok(ChangeSet { seq, changes })
-}
-
-fn change(video: &str, scope: &str, window: Window) -> Result<Change> {
-    let damaged = |_| Error::Corrupt(format!("generations: {video:?} {scope:?} is not a scope"));
-    let id = VideoId::parse(video).map_err(damaged)?;
-    match scope {
-        VIDEO => Ok(Change::Video(id)),
-        MESSAGES => Ok(Change::Messages(id)),
-        other => {
-            let kind = Kind::new(other.trim_start_matches(ENTRIES)).map_err(damaged)?;
-            Ok(Change::Entries { video: id, kind, window })
-        }
-    }
 }

@@ -7,10 +7,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::rows::{self, ENTRY, LANE, LANE_COLUMNS, Lane};
-use super::runs::LONG;
 use crate::error::{Error, Result};
 use crate::model::{Entry, EntryId, Kind, Timeline, VideoId};
 use crate::page::{Cursor, Page};
+use crate::prepare::LONG;
 use crate::query::EntryQuery;
 
 /// The visible lanes of a video, by id.

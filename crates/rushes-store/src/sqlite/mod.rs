@@ -10,7 +10,6 @@ mod connection;
 mod entries;
 mod finish;
 mod migrate;
-mod prepare;
 mod queries;
 mod rows;
 mod runs;
@@ -23,5 +22,4 @@ mod videos;
 mod write;
 
 pub use connection::{Durability, SqliteOptions};
-pub use sql::SqlOptions;
 pub use store::SqliteStore;

@@ -117,25 +117,9 @@ pub(super) fn message(row: &Row<'_>, video: &VideoId) -> Result<Message> {
     Ok(Message {
         id,
         video: video.clone(),
-        role: role(&row.get::<_, String>(1)?)
+        role: Role::named(&row.get::<_, String>(1)?)
             .ok_or_else(|| Error::Corrupt(format!("message {id}: its role is damaged")))?,
         content: row.get(2)?,
         at: row.get(3)?,
     })
-}
-
-const ROLES: [(Role, &str); 4] = [
-    (Role::User, "user"),
-    (Role::Assistant, "assistant"),
-    (Role::System, "system"),
-    (Role::Tool, "tool"),
-];
-
-fn role(name: &str) -> Option<Role> {
-    ROLES.iter().find(|(_, text)| *text == name).map(|(role, _)| *role)
-}
-
-/// How a role is written.
-pub(super) fn role_name(role: Role) -> &'static str {
-    ROLES.iter().find(|(known, _)| *known == role).map_or("user", |(_, text)| text)
 }

@@ -2,15 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Statement, Transaction, params};
 
-use super::prepare::canonical;
 use super::sql::generations::{Family, touch, touch_entries};
 use super::{rows, videos};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Kind, Recipe, VideoId};
+use crate::prepare::canonical;
 use crate::store::{Run, RunId, Unfinished};
-
-/// Entries longer than this many seconds are in an index of their own (`entries_long`).
-pub(super) const LONG: f64 = 60.0;
 
 pub(super) fn open(
     transaction: &Transaction<'_>,

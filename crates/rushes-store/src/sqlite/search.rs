@@ -3,17 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::entries;
-use super::prepare::fold;
 use crate::error::{Error, Result};
 use crate::model::{Entry, EntryId};
+use crate::prepare::fold;
 use crate::query::{Hit, SearchQuery};
-
-/// Words of a query that count; the rest is passed over.
-const WORDS: usize = 64;
-/// Characters of a word that count.
-const WORD: usize = 128;
-/// Words of a snippet.
-const SNIPPET: i64 = 24;
+use crate::words::{SNIPPET, quoted_words};
 
 pub(super) fn search(db: &Connection, query: &SearchQuery) -> Result<Vec<Hit>> {
     let snapshot = db.unchecked_transaction()?;
@@ -40,19 +34,6 @@ fn by_text(db: &Connection, query: &SearchQuery, text: &str) -> Result<Vec<Hit>>
     let any = words.join(" OR ");
     let found = ranked(db, query, &any, query.limit, query.offset)?;
     hits(db, &any, found)
-}
-
-/// Each word as a quoted term of the index's query language, in which nothing is an operator.
-/// What has no letter or digit is no word.
-fn quoted_words(text: &str) -> Vec<String> {
-    text.split(|c: char| c.is_whitespace() || c == '\0')
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        .take(WORDS)
-        .map(|word| {
-            let word: String = word.chars().filter(|c| *c != '"').take(WORD).collect();
-            format!("\"{word}\"")
-        })
-        .collect()
 }
 
 /// What every search leaves out, and what the query narrows it to: on `e`, `l` and `v`.

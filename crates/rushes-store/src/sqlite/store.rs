@@ -10,13 +10,14 @@ use super::connection::{
     Access, Readers, SqliteOptions, Writer, access_to_read, open_reader, open_writer,
 };
 use super::sql::SqliteSql;
-use super::{entries, finish, migrate, prepare, queries, runs, search, videos, write};
+use super::{entries, finish, migrate, queries, runs, search, videos, write};
 use crate::change::ChangeSet;
 use crate::error::{Error, Result};
 use crate::model::{
     BlobHash, Entry, EntryId, Kind, Message, NewEntry, Recipe, Role, Timeline, Video, VideoId,
 };
 use crate::page::{Cursor, Page};
+use crate::prepare;
 use crate::query::{EntryQuery, Hit, SearchQuery};
 use crate::sql::Sql;
 use crate::store::{Finished, Older, Run, RunId, Store, Unfinished};

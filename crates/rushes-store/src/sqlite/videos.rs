@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::sql::generations::{Family, touch};
-use super::{change, rows, runs};
+use super::{change, runs};
 use crate::change::{Change, ChangeSet};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Message, Role, Video, VideoId};
@@ -161,7 +161,7 @@ pub(super) fn append(
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     transaction
         .prepare_cached("INSERT INTO messages (video, role, content, at) VALUES (?, ?, ?, ?)")?
-        .execute(params![row, rows::role_name(role), content, at])?;
+        .execute(params![row, role.name(), content, at])?;
     let id = transaction.last_insert_rowid();
     touch(transaction, Family::Messages, Some(video.as_str()))?;
     let change = change::commit(transaction, vec![Change::Messages(video.clone())])?;

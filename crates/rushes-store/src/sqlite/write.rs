@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
-use super::prepare::Prepared;
-use super::runs::{LONG, Open, open_run, visible_lane};
+use super::runs::{Open, open_run, visible_lane};
 use super::sql::generations::touch_entries;
 use crate::error::Result;
 use crate::model::{EntryId, Kind};
+use crate::prepare::{LONG, Prepared};
 use crate::store::RunId;
 
 /// Writes a batch into a run; returns how many entries were new.

@@ -12,6 +12,8 @@ pub(crate) mod fixture;
 mod lifecycle;
 mod messages;
 mod pages;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod runs;
 mod search;
 mod videos;
@@ -21,6 +23,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::store::Store;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresServer;
 
 /// A store that is being opened.
 pub type Opening = Pin<Box<dyn Future<Output = Arc<dyn Store>> + Send>>;

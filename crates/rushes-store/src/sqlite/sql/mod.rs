@@ -23,5 +23,4 @@ mod tests;
 mod watch;
 mod write;
 
-pub use pool::SqlOptions;
 pub(super) use service::SqliteSql;

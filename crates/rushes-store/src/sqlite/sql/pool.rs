@@ -15,32 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{Guard, Mode};
 use crate::error::{Error, Result};
+use crate::sql::SqlOptions;
 use crate::sqlite::SqliteOptions;
 use crate::sqlite::connection::{Access, open_only_to_read};
-
-/// How statements are run.
-#[derive(Clone, Debug)]
-pub struct SqlOptions {
-    /// Connections for reading.
-    pub connections: usize,
-    /// How long a statement waits for one of them.
-    pub wait: Duration,
-    /// Prepared statements that each keeps.
-    pub statements: usize,
-    /// How long another process's write may stay unseen by [`crate::Freshness::Near`].
-    pub near: Duration,
-}
-
-impl Default for SqlOptions {
-    fn default() -> Self {
-        Self {
-            connections: 5,
-            wait: Duration::from_secs(5),
-            statements: 50,
-            near: Duration::from_millis(2),
-        }
-    }
-}
 
 /// Longest text or blob that a statement may make, bytes.
 const VALUE: i32 = 64 << 20;

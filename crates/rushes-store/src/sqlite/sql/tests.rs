@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::sql::SqlOptions;
 use crate::sql::{
     Batch, Example, Fingerprint, Freshness, Query, Rows, Sql, SqlParams, SqlValue, Upsert,
 };
-use crate::sqlite::{SqlOptions, SqliteOptions, SqliteStore};
+use crate::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::Store;
 use crate::{Error, Result};
 

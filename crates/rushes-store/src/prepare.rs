@@ -1,4 +1,4 @@
-//! Entries made ready for their row on the caller's thread, so that the writing thread only writes.
+//! Entries made ready for their row on the caller's thread, so that who writes only writes.
 
 use serde_json::Value;
 
@@ -8,22 +8,25 @@ use crate::model::{Kind, NewEntry};
 /// Nesting that JSON readers, ours included, accept.
 const DEEPEST: usize = 120;
 
+/// Entries longer than this many seconds are in an index of their own (`entries_long`).
+pub(crate) const LONG: f64 = 60.0;
+
 /// An entry as its row will be.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) kind: Kind,
-    pub(super) starts: f64,
-    pub(super) ends: f64,
-    pub(super) estimated: bool,
-    pub(super) digest: i64,
-    pub(super) data: String,
-    pub(super) text: Option<String>,
-    pub(super) label: Option<String>,
-    pub(super) blob: Option<[u8; 32]>,
+pub(crate) struct Prepared {
+    pub(crate) kind: Kind,
+    pub(crate) starts: f64,
+    pub(crate) ends: f64,
+    pub(crate) estimated: bool,
+    pub(crate) digest: i64,
+    pub(crate) data: String,
+    pub(crate) text: Option<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) blob: Option<[u8; 32]>,
 }
 
 /// Checks a batch and computes what its rows need. The first bad entry refuses all.
-pub(super) fn prepare(entries: Vec<NewEntry>) -> Result<Vec<Prepared>> {
+pub(crate) fn prepare(entries: Vec<NewEntry>) -> Result<Vec<Prepared>> {
     entries.into_iter().map(prepare_one).collect()
 }
 
@@ -47,7 +50,7 @@ fn prepare_one(entry: NewEntry) -> Result<Prepared> {
 }
 
 /// A label as it is compared.
-pub(super) fn fold(label: &str) -> String {
+pub(crate) fn fold(label: &str) -> String {
     label.trim().to_lowercase()
 }
 
@@ -103,7 +106,7 @@ fn feed_json(hasher: &mut blake3::Hasher, value: &Value, depth: usize) -> Result
 }
 
 /// A recipe's parameters with keys in order at every level.
-pub(super) fn canonical(value: &Value) -> Value {
+pub(crate) fn canonical(value: &Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
         Value::Object(members) => {

@@ -1,0 +1,5 @@
+//! SQL for those who ask, on PostgreSQL.
+
+mod service;
+
+pub(super) use service::PostgresSql;

@@ -1,0 +1,7 @@
+//! Libraries in PostgreSQL: the conformance suite, and what is particular to a server, on real ones.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod library;
+mod search;
+mod server;
