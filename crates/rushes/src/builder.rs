@@ -1,13 +1,16 @@
 //! Settings become components, once: folders, store, blobs, cache.
 
+mod file;
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rushes_cache::Cache;
-use rushes_store::{Blobs, SqlOptions, SqliteOptions, SqliteStore, Store};
+use rushes_store::{Blobs, SqlOptions, Store};
 use rustix::fs::{Access, access};
 
-use crate::config::Settings;
+use crate::config::{Database, Settings};
 use crate::disk;
 use crate::engine::{Inner, Rushes, checked_path};
 use crate::error::{Error, Kind, Result};
@@ -20,10 +23,10 @@ use crate::tiers;
 /// Opens the library that the settings describe, making it if it is not there.
 pub(crate) async fn open(settings: Settings) -> Result<Rushes> {
     checked_path(&settings.library)?;
-    if !is_there(&settings) {
+    if !settings.library.is_dir() {
         make_folder(&settings.library)?;
     }
-    put_together(settings).await
+    put_together(settings, true).await
 }
 
 /// Opens the library that the settings describe, if it is there.
@@ -35,18 +38,29 @@ pub(crate) async fn open_existing(settings: Settings) -> Result<Rushes> {
             settings.library.display()
         )));
     }
-    put_together(settings).await
+    if !settings.library.is_dir() {
+        make_folder(&settings.library)?;
+    }
+    put_together(settings, false).await
 }
 
-async fn put_together(settings: Settings) -> Result<Rushes> {
+/// Rows and blobs of an open library.
+pub(crate) struct Kept {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Blobs,
+    pub(crate) read_only: bool,
+    /// Tells the database from every other one, copies of it included.
+    pub(crate) database: String,
+}
+
+async fn put_together(settings: Settings, create: bool) -> Result<Rushes> {
     let settings = Settings { library: absolute(&settings.library)?, ..settings };
-    let file = database(&settings);
-    let read_only = is_there(&settings) && !may_be_written(&settings.library, &file);
-    let (store, blobs) = match read_only {
-        true => to_read(&settings, &file)?,
-        false => to_write(&settings, &file)?,
+    let Kept { store, blobs, read_only, database } = match &settings.database {
+        Some(Database::Postgres(url)) => server::open(&settings, url, create).await?,
+        Some(Database::File(file)) => file::open(&settings, file)?,
+        None => file::open(&settings, &settings.library.join("rushes.db"))?,
     };
-    let disk = if read_only { None } else { disk::open(&settings, &file) };
+    let disk = if read_only { None } else { disk::open(&settings, &database) };
     let cache = namespaces(Cache::builder().memory(settings.memory), settings.disk_ttl);
     let cache = tiers::with_redis(cache, &settings, store.sql().identity())?;
     let (mark, cache) = match disk {
@@ -82,41 +96,34 @@ async fn put_together(settings: Settings) -> Result<Rushes> {
     Ok(Rushes { inner, session: prefetch::next_session() })
 }
 
-type Kept = (Arc<dyn Store>, Blobs);
+fn sql_options(settings: &Settings) -> SqlOptions {
+    let connections = settings.sql_connections;
+    SqlOptions { connections, near: settings.staleness, ..SqlOptions::default() }
+}
 
-fn to_write(settings: &Settings, file: &Path) -> Result<Kept> {
-    let library = &settings.library;
+/// A library's blobs, and the folders that writers need.
+fn blobs(library: &Path, read_only: bool) -> Result<Blobs> {
+    if read_only {
+        return Ok(Blobs::open_to_read(library.join("blobs")));
+    }
     make_folder(&library.join("locks"))?;
     incoming::sweep(library);
-    let store = SqliteStore::open(file, &options(settings))?;
-    Ok((Arc::new(store), Blobs::open(library.join("blobs"))?))
+    Ok(Blobs::open(library.join("blobs"))?)
 }
 
-fn to_read(settings: &Settings, file: &Path) -> Result<Kept> {
-    let store = SqliteStore::open_to_read(file, &options(settings))?;
-    Ok((Arc::new(store), Blobs::open_to_read(settings.library.join("blobs"))))
-}
-
-fn options(settings: &Settings) -> SqliteOptions {
-    let connections = settings.sql_connections;
-    let sql = SqlOptions { connections, near: settings.staleness, ..SqlOptions::default() };
-    SqliteOptions { sql, ..SqliteOptions::default() }
-}
-
-fn database(settings: &Settings) -> PathBuf {
-    settings.database.clone().unwrap_or_else(|| settings.library.join("rushes.db"))
-}
-
-/// A file that cannot be looked at is taken to be there: opening it says why it cannot be.
+/// Whether it looks as if the library were there. A file that cannot be looked at is taken to be
+/// there: opening it says why it cannot be. So is a database on a server.
 fn is_there(settings: &Settings) -> bool {
-    settings.library.is_dir() && database(settings).try_exists().unwrap_or(true)
+    let file = match &settings.database {
+        Some(Database::Postgres(_)) => return true,
+        Some(Database::File(file)) => file.clone(),
+        None => settings.library.join("rushes.db"),
+    };
+    settings.library.is_dir() && file.try_exists().unwrap_or(true)
 }
 
-/// Whether the library's folder, its database and what SQLite puts beside that may be written.
-fn may_be_written(library: &Path, file: &Path) -> bool {
-    let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let places = [library, file, beside.unwrap_or(Path::new("."))];
-    places.iter().all(|place| access(*place, Access::WRITE_OK).is_ok())
+fn may_be_written(place: &Path) -> bool {
+    access(place, Access::WRITE_OK).is_ok()
 }
 
 fn make_folder(folder: &Path) -> Result<()> {

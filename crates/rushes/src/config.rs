@@ -14,8 +14,8 @@ use crate::error::{Error, Kind, Result};
 pub struct Settings {
     /// The library's folder.
     pub library: PathBuf,
-    /// The SQLite file; inside the library when not given.
-    pub database: Option<PathBuf>,
+    /// Where the rows are; in a SQLite file inside the library when not given.
+    pub database: Option<Database>,
     /// Bound of the memory tier in bytes: keys, values and overhead.
     pub memory: u64,
     /// Bound of the disk cache in bytes; 0: none.
@@ -111,6 +111,24 @@ impl Prefetching {
     }
 }
 
+/// Where the rows of a library are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Database {
+    /// In a SQLite file.
+    File(PathBuf),
+    /// In a PostgreSQL database, by its URL, which may hold a password.
+    Postgres(String),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.fmt(f),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
 /// A URL that may hold a password: it shows itself to nobody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
@@ -161,8 +179,10 @@ pub const SETTINGS: &[Setting] = &[
         key: "database",
         alias: Some("DATABASE_PATH"),
         default: "rushes.db in the library",
-        meaning: "The SQLite file.",
-        read: |s, text| path(text).map(|value| s.database = Some(value)),
+        meaning: "Where the rows are: a SQLite file, or a PostgreSQL database, as \
+                  `postgres://user:password@host:port/name?sslmode=verify-full` (docs/postgres.md). It \
+                  may hold a password, which is never logged: rather give it by environment or file.",
+        read: |s, text| database(text).map(|value| s.database = Some(value)),
     },
     Setting {
         key: "memory",
@@ -412,8 +432,17 @@ impl Settings {
     }
 
     fn set(&mut self, setting: &Setting, text: &str, place: &str) -> Result<()> {
-        (setting.read)(self, text)
-            .map_err(|wanted| Error::invalid(format!("{place}: {text:?} should be {wanted}")))
+        (setting.read)(self, text).map_err(|wanted| {
+            Error::invalid(format!("{place}: {} should be {wanted}", shown(text)))
+        })
+    }
+}
+
+/// A value as an error repeats it: of a URL, which may hold a password, no more than the beginning.
+fn shown(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, _)) => format!("\"{scheme}://…\""),
+        None => format!("{text:?}"),
     }
 }
 
@@ -446,6 +475,14 @@ fn path(text: &str) -> std::result::Result<PathBuf, String> {
         return Err("a path".into());
     }
     Ok(text.into())
+}
+
+fn database(text: &str) -> std::result::Result<Database, String> {
+    match text.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => Ok(Database::Postgres(text.to_owned())),
+        Some(_) => Err("a file, or postgres://user:password@host:port/name".into()),
+        None => path(text).map(Database::File),
+    }
 }
 
 fn prefetching(text: &str) -> std::result::Result<Prefetching, String> {
@@ -548,7 +585,7 @@ mod tests {
         let env =
             [("DATABASE_PATH", "data/bri.db"), ("CACHE_TTL_HOURS", "2"), ("LOG_LEVEL", "WARNING")];
         let settings = load("", &env, &[]).unwrap();
-        assert_eq!(settings.database, Some("data/bri.db".into()));
+        assert_eq!(settings.database, Some(Database::File("data/bri.db".into())));
         assert_eq!(settings.ttl, Duration::from_secs(7200));
         assert_eq!(settings.log_level, "warn");
         let both = [("LOG_LEVEL", "INFO"), ("RUSHES_LOG_LEVEL", "debug")];
@@ -563,6 +600,17 @@ mod tests {
         assert!(error.contains("memroy") && error.contains("memory"), "{error}");
         let error = load("", &[("RUSHES_TTL", "-1")], &[]).unwrap_err().to_string();
         assert!(error.starts_with("RUSHES_TTL: "), "{error}");
+    }
+
+    #[test]
+    fn a_database_is_a_file_or_a_url_whose_password_nobody_sees() {
+        let url = "postgres://me:secret@host/library";
+        let settings = load("", &[("RUSHES_DATABASE", url)], &[]).unwrap();
+        assert_eq!(settings.database, Some(Database::Postgres(url.into())));
+        assert!(!format!("{settings:?}").contains("secret"));
+        let error = load("", &[("RUSHES_DATABASE", "mysql://me:secret@host/library")], &[]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("\"mysql://…\" should be a file") && !error.contains("secret"));
     }
 
     #[test]

@@ -7,8 +7,7 @@
 //! is dropped.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rushes_cache::{Cache, Disk};
 use rushes_store::Store;
@@ -28,18 +27,16 @@ pub(crate) struct DiskMark {
     identity: String,
 }
 
-/// Opens the disk cache that the settings ask for. One that cannot be opened, or that another
-/// process uses, is left out: reads go on without it.
-pub(crate) fn open(settings: &Settings, database: &Path) -> Option<(DiskMark, Disk)> {
+/// Opens the disk cache that the settings ask for, of this database. One that cannot be opened, or
+/// that another process uses, is left out: reads go on without it.
+pub(crate) fn open(settings: &Settings, database: &str) -> Option<(DiskMark, Disk)> {
     if settings.disk == 0 {
         return None;
     }
     let folder = settings.library.join("cache");
     let opened = Disk::open(folder.join("disk"), settings.disk);
     let disk = opened.inspect_err(|error| tracing::warn!(%error, "goes on without a disk cache"));
-    let facts = fs::metadata(database).ok()?;
-    let release = env!("CARGO_PKG_VERSION");
-    let identity = format!("{release} {} {} {}", facts.dev(), facts.ino(), database.display());
+    let identity = format!("{} {database}", env!("CARGO_PKG_VERSION"));
     Some((DiskMark { folder, identity }, disk.ok()?))
 }
 

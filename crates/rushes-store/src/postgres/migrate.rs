@@ -29,10 +29,14 @@ pub(super) fn latest() -> i64 {
 
 /// Makes the database a library of the present schema. Any number of processes may do this at
 /// once: the first to get the lock applies the steps, the others find them applied.
-pub(super) async fn migrate(pool: &Pool) -> Result<()> {
+pub(super) async fn migrate(pool: &Pool, create: bool) -> Result<()> {
     let mut client = pool.get().await?;
     check_server(&client).await?;
-    if version(&client).await? < latest() {
+    let present = version(&client).await?;
+    if present == 0 && !create {
+        return Err(Error::NotFound(format!("no library in the database at {}", pool.place())));
+    }
+    if present < latest() {
         apply(&mut client).await?;
     }
     verify(&client).await

@@ -16,6 +16,8 @@ use crate::sql::SqlOptions;
 /// How a library in PostgreSQL is opened.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
+    /// Whether a library is made where none is.
+    pub create: bool,
     /// Connections for the library itself, at least 1; opened when first needed. Those for
     /// statements of SQL come beside ([`SqlOptions::connections`]).
     pub connections: usize,
@@ -30,6 +32,7 @@ pub struct PostgresOptions {
 impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
+            create: true,
             connections: 10,
             wait: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
@@ -89,6 +92,11 @@ impl Pool {
             .build()
             .map_err(|error| Error::Database(Box::new(error)))?;
         Ok(Self { connections, place: target.place.clone(), wait: size.wait, more: size.more })
+    }
+
+    /// Where the server is, for people.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// A connection, as soon as one is free. It goes back when it is dropped; one that broke is

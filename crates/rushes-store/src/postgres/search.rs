@@ -48,8 +48,9 @@ async fn by_text(
     let Some(search) = Search::new(snapshot, query, phrases).await? else { return Ok(Vec::new()) };
     let mut needed = Needed::All;
     let mut found = search.ranked(needed, query.limit, query.offset).await?;
-    let pages_end = found.is_empty() && query.offset > 0;
-    if found.is_empty() && !(pages_end && !search.ranked(needed, 1, 0).await?.is_empty()) {
+    // Past the end of pages of such entries there is nothing, rather than others.
+    let none_has_all = found.is_empty() && (query.offset == 0 || search.finds_none(needed).await?);
+    if none_has_all {
         needed = Needed::Any;
         found = search.ranked(needed, query.limit, query.offset).await?;
     }
@@ -127,6 +128,10 @@ impl<'s> Search<'s> {
         });
         let weights = try_join_all(weights).await?;
         Ok(Some(Self { snapshot, query, phrases, weights, mean: words / texts }))
+    }
+
+    async fn finds_none(&self, needed: Needed) -> Result<bool> {
+        Ok(self.ranked(needed, 1, 0).await?.is_empty())
     }
 
     /// Ids and scores, best first.

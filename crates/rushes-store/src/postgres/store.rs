@@ -35,7 +35,8 @@ impl PostgresStore {
     /// (`postgres://user:password@host:port/name?sslmode=verify-full`), making its tables if they
     /// are not there and bringing older ones to the present schema. [`Error::Invalid`] for what is
     /// no such URL, a server that is too old and a database that does not hold Unicode;
-    /// [`Error::TooNew`] for a library of a newer release; [`Error::Database`] when the server is
+    /// [`Error::NotFound`] where there is none and none is to be made; [`Error::TooNew`] for one of a
+    /// newer release; [`Error::Database`] when the server is
     /// not to be reached. No error and no log says the password.
     pub async fn open(url: &str, options: &PostgresOptions) -> Result<Self> {
         let target = Target::read(url, options.connect_timeout)?;
@@ -47,7 +48,7 @@ impl PostgresStore {
             more: "the connections of the library",
         };
         let pool = Pool::new(&target, &size)?;
-        migrate::migrate(&pool).await?;
+        migrate::migrate(&pool, options.create).await?;
         let sql = PostgresSql::open(&target, &pool, options).await?;
         Ok(Self { pool, words: Arc::new(Words::new()?), sql })
     }
@@ -56,7 +57,8 @@ impl PostgresStore {
     async fn prepare(&self, entries: Vec<NewEntry>) -> Result<Vec<NewRow>> {
         let words = Arc::clone(&self.words);
         let work = move || {
-            let score = |entry: &NewEntry| entry.data.get("score").and_then(|s| s.as_f64());
+            let score =
+                |entry: &NewEntry| entry.data.get("score").and_then(serde_json::Value::as_f64);
             let scores: Vec<Option<f64>> = entries
                 .iter()
                 .map(|entry| entry.label.as_ref().and_then(|_| score(entry)))
