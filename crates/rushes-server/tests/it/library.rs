@@ -14,6 +14,8 @@ use crate::media;
 /// A scratch library; its folder goes with it.
 pub(crate) struct Library {
     folder: TempDir,
+    /// Where its rows are, if not in the folder.
+    database: Option<String>,
 }
 
 /// How a command ended and what it said.
@@ -38,7 +40,12 @@ const COUNTED: [&str; 5] = ["videos", "entries", "timelines", "messages", "open_
 
 impl Library {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
+    }
+
+    /// A library whose rows are in the database of this URL.
+    pub(crate) fn in_database(url: String) -> Self {
+        Self { database: Some(url), ..Self::new() }
     }
 
     /// A library with the clip in it, and the clip's id.
@@ -79,6 +86,9 @@ impl Library {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rushes"));
         command.env("RUSHES_LIBRARY", self.path()).env_remove("LOG_LEVEL").current_dir(self.path());
+        if let Some(url) = &self.database {
+            command.env("RUSHES_DATABASE", url);
+        }
         command
     }
 

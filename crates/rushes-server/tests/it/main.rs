@@ -10,6 +10,7 @@ mod library;
 mod mcp;
 mod media;
 mod openapi;
+mod postgres;
 mod refusals;
 mod replay;
 mod server;
