@@ -5,7 +5,7 @@ use rushes::read::Served;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::words::clock;
+use crate::words::moment;
 
 /// What is true of a frame's image.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,7 +45,7 @@ impl From<&FrameImage> for FrameFacts {
         Self {
             video: frame.video.clone(),
             at: frame.at,
-            time: clock(frame.at),
+            time: moment(frame.at),
             number: frame.number,
             estimated: frame.estimated,
             exact: frame.exact,

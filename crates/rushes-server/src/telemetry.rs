@@ -35,6 +35,10 @@ pub(crate) fn init(settings: &Settings, verbose: u8) -> Result<()> {
         .with_ansi(in_colour)
         .with_writer(writer)
         .init();
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in Settings::unknown(names) {
+        tracing::warn!("{name} is no setting and does nothing; `rushes --help` lists them");
+    }
     Ok(())
 }
 

@@ -79,6 +79,22 @@ pub(crate) fn clock(seconds: f64) -> String {
     format!("{sign}{h}:{m:02}:{s:02}.{:03}", ms % 1000)
 }
 
+/// The moment of a frame, as [`clock`] but rounded up: at this time it is on screen, and the one
+/// before no more.
+pub(crate) fn moment(seconds: f64) -> String {
+    clock((seconds * 1000.0 - 0.0005).ceil() / 1000.0)
+}
+
+/// When something begins: the moment of an instant, the start of a span.
+pub(crate) fn begins(start: f64, end: f64) -> String {
+    if end > start { clock(start) } else { moment(start) }
+}
+
+/// When something ends, as [`begins`].
+pub(crate) fn ends(start: f64, end: f64) -> String {
+    if end > start { clock(end) } else { moment(start) }
+}
+
 /// What a file's ending asks for: `.jpg`, `.gif`. Nothing, when it says nothing that we make.
 pub(crate) fn by_ending<T: DeserializeOwned>(file: Option<&Path>) -> Option<T> {
     let ending = file?.extension()?.to_str()?.to_lowercase();
@@ -188,6 +204,11 @@ mod tests {
         assert_eq!(clock(59.9999), "0:00:59.999");
         assert_eq!(clock(93_600.5), "26:00:00.500");
         assert_eq!(clock(-7.6), "-0:00:07.600");
+        assert_eq!(moment(10.0 / 30.0), "0:00:00.334");
+        assert_eq!(
+            (moment(2.0), begins(2.0006, 3.0)),
+            ("0:00:02.000".into(), "0:00:02.000".into())
+        );
     }
 
     #[test]

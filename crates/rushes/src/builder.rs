@@ -4,7 +4,7 @@ mod file;
 mod server;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rushes_cache::Cache;
 use rushes_store::{Blobs, SqlOptions, Store};
@@ -88,6 +88,7 @@ async fn put_together(settings: Settings, create: bool) -> Result<Rushes> {
         meter,
         recorder,
         prefetch,
+        tape: OnceLock::new(),
         read_only,
     };
     let inner = Arc::new(inner);

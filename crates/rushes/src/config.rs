@@ -349,8 +349,12 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "What is logged: error, warn, info, debug, trace, or a filter such as \
                   `rushes=debug,warn`.",
         read: |s, text| {
-            s.log_level =
-                text.to_lowercase().replace("warning", "warn").replace("critical", "error");
+            let level = text.to_lowercase().replace("warning", "warn").replace("critical", "error");
+            let levels = ["error", "warn", "info", "debug", "trace", "off"];
+            if !level.contains(['=', ',']) && !levels.contains(&level.as_str()) {
+                return Err("error, warn, info, debug, trace, off, or a filter".into());
+            }
+            s.log_level = level;
             Ok(())
         },
     },
@@ -400,6 +404,18 @@ impl Settings {
             settings.set(setting, text, &format!("--{}", key.replace('_', "-")))?;
         }
         Ok(settings)
+    }
+
+    /// Of the names of environment variables those that look like a setting and are none: a
+    /// misspelled one does nothing.
+    pub fn unknown(names: impl IntoIterator<Item = String>) -> Vec<String> {
+        let known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+        let ours = |name: &String| {
+            let other = ["RUSHES_CONFIG", "RUSHES_BIN"].contains(&name.as_str());
+            let tests = ["RUSHES_BENCH_", "RUSHES_TEST_"].iter().any(|head| name.starts_with(head));
+            name.starts_with("RUSHES_") && !other && !tests && !known.contains(name)
+        };
+        names.into_iter().filter(ours).collect()
     }
 
     /// Settings with this library and defaults for the rest: for programs that embed the engine.
@@ -600,6 +616,15 @@ mod tests {
         assert!(error.contains("memroy") && error.contains("memory"), "{error}");
         let error = load("", &[("RUSHES_TTL", "-1")], &[]).unwrap_err().to_string();
         assert!(error.starts_with("RUSHES_TTL: "), "{error}");
+    }
+
+    #[test]
+    fn what_looks_like_a_setting_and_is_none_is_told() {
+        let names = ["RUSHES_MEMROY", "RUSHES_MEMORY", "RUSHES_CONFIG", "PATH"].map(str::to_owned);
+        assert_eq!(Settings::unknown(names), ["RUSHES_MEMROY"]);
+        let error = load("log_level = \"nosuch\"", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("nosuch") && error.contains("debug"), "{error}");
+        assert_eq!(load("", &[("LOG_LEVEL", "WARNING")], &[]).unwrap().log_level, "warn");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The engine: a cheap handle to one open library.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rushes_cache::Cache;
@@ -16,6 +16,7 @@ use crate::ffmpeg::Limits;
 use crate::prefetch::{self, Prefetch};
 use crate::read::{Freshness, Meter, Served};
 use crate::sql::Recorder;
+use crate::trace::Tape;
 
 /// How often a write looks whether another one of the same video is done.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) meter: Meter,
     pub(crate) prefetch: Prefetch,
     pub(crate) recorder: Recorder,
+    /// The trace that is being recorded.
+    pub(crate) tape: OnceLock<Tape>,
     /// Whether the library's files may not be written.
     pub(crate) read_only: bool,
 }
@@ -111,6 +114,9 @@ impl Rushes {
     /// cache is complete and records the hottest keys. Other handles go on without the disk cache.
     pub async fn close(self) -> Result<()> {
         prefetch::save(&self.inner).await;
+        if let Some(tape) = self.inner.tape.get() {
+            tape.end();
+        }
         if let Some(mark) = &self.inner.mark {
             mark.close(&self.inner.cache, self.inner.freshness.seen()).await;
         }

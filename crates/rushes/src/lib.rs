@@ -47,6 +47,7 @@ mod repair;
 pub mod sql;
 mod tiers;
 mod token;
+mod trace;
 mod write;
 
 pub use engine::{Messages, Rushes, Stats, Videos};

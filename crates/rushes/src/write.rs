@@ -37,7 +37,9 @@ impl Rushes {
         Ok(Removed { video: video.to_string(), blobs, bytes })
     }
 
-    async fn removable(&self, name: &str) -> Result<VideoId> {
+    /// The video that [`Rushes::remove`] would delete by this name: one of the library, or one whose
+    /// ingest was broken off. Fails when there is none, or the name may mean several.
+    pub async fn removable(&self, name: &str) -> Result<VideoId> {
         match self.resolve(name).await {
             Ok(found) => Ok(found.value.id.clone()),
             Err(error) if error.kind() == Kind::NotFound => {
@@ -63,6 +65,18 @@ impl Rushes {
         let source = blocking(move || import::Source::at(&path)).await?;
         let video = self.resolve(video).await?.value;
         self.import_from(&video, source, options).await
+    }
+
+    /// Reads a file as [`Rushes::import_file`] would and writes nothing.
+    ///
+    /// # Errors
+    /// As those of a strict import.
+    pub async fn check_file(&self, video: &str, path: &Path, options: ImportOptions) -> Result<()> {
+        let path = checked_path(path)?.to_owned();
+        let source = blocking(move || import::Source::at(&path)).await?;
+        let video = self.resolve(video).await?.value;
+        let timing = self.timing(&video).await?;
+        import::check(Target { video: (*video).clone(), timing }, source, options).await
     }
 
     /// Imports what a model produced from a stream that was written to a file of the library.

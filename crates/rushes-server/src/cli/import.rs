@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rushes::import::{Format, ImportOptions, Imported};
 use rushes::store::Kind;
-use rushes::{Error, Result};
+use rushes::{Error, Result, Rushes};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ pub(crate) struct Import {
     /// coco, yolo or mot (VATIC rows too)
     #[arg(long, value_parser = words::choice::<Format>)]
     format: Option<Format>,
-    /// Write nothing if any record is bad; otherwise bad ones are passed over and counted
+    /// Write nothing if any record of any file is bad; otherwise bad ones are passed over and counted
     #[arg(long)]
     strict: bool,
     /// Keep what an earlier import of the same file gave, too
@@ -90,7 +90,10 @@ struct Maker {
 }
 
 fn json(text: &str) -> std::result::Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
+    match serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))? {
+        parameters @ Value::Object(_) => Ok(parameters),
+        _ => Err("parameters are a JSON object, as {\"threshold\": 0.5}".to_owned()),
+    }
 }
 
 /// What one file gave.
@@ -117,7 +120,27 @@ impl Import {
         }
         let options = self.options()?;
         let engine = globals.open().await?;
+        // All files are looked at before the first is written.
+        for (kind, path) in files.iter().filter(|_| self.strict && files.len() > 1) {
+            let options = ImportOptions { kind: kind.clone(), ..options.clone() };
+            engine.check_file(&self.video, path, options).await?;
+        }
         let mut done: Vec<FromFile> = Vec::new();
+        let imported = self.import(&engine, files, &options, &mut done).await;
+        // What was imported is told, whatever became of the rest.
+        if imported.is_ok() || !done.is_empty() {
+            out.answer(&done, |done| done.iter().map(human).collect())?;
+        }
+        imported
+    }
+
+    async fn import(
+        &self,
+        engine: &Rushes,
+        files: Vec<(Option<String>, &Path)>,
+        options: &ImportOptions,
+        done: &mut Vec<FromFile>,
+    ) -> Result<()> {
         let mut replaced = BTreeSet::new();
         for (kind, path) in files {
             let file = path.display().to_string();
@@ -125,9 +148,9 @@ impl Import {
             let replace = self.replace && replaced.insert(kind.clone());
             let options = ImportOptions { kind, replace, ..options.clone() };
             let imported = engine.import_file(&self.video, path, options).await?;
-            done.push(FromFile { file, imported: Written::by(&engine, imported).await? });
+            done.push(FromFile { file, imported: Written::by(engine, imported).await? });
         }
-        out.answer(&done, |done| done.iter().map(human).collect())
+        Ok(())
     }
 
     /// Each file and the kind that the flag before it means.

@@ -12,7 +12,7 @@ use super::asking::WindowArgs;
 use super::globals::Globals;
 use super::output::Output;
 use crate::facts::{FrameFacts, SheetFacts, cost};
-use crate::words::{self, Bytes, Seconds, clock};
+use crate::words::{self, Bytes, Seconds, moment};
 
 /// Put the frames of a window into one image, each with its time
 #[derive(Debug, Args)]
@@ -194,7 +194,7 @@ fn write_all(frames: &[FrameImage], folder: &Path, out: &Output) -> Result<()> {
     })?;
     for (n, frame) in frames.iter().enumerate() {
         // Colons are not allowed in file names everywhere.
-        let time = clock(frame.at).replace(':', "-");
+        let time = moment(frame.at).replace(':', "-");
         let ending = frame.media_type.rsplit('/').next().unwrap_or("webp");
         let name = format!("{:03}_{time}.{ending}", n + 1);
         out.file(&frame.image, Some(&folder.join(name)))?;

@@ -1,7 +1,7 @@
 //! `rushes rm`: videos leave the library.
 
 use clap::Args;
-use rushes::{Removed, Result};
+use rushes::{Removed, Result, Rushes};
 
 use super::globals::Globals;
 use super::output::Output;
@@ -21,13 +21,32 @@ pub(crate) struct Rm {
 impl Rm {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
         let engine = globals.open().await?;
-        let mut removed = Vec::new();
+        // A name that means nothing is told before anything is deleted.
+        let mut ids = Vec::new();
         for video in &self.videos {
-            let done = engine.remove(video).await?;
-            removed.push(Written::by(&engine, done).await?);
+            ids.push(engine.removable(video).await?);
         }
-        out.answer(&removed, |removed| removed.iter().map(human).collect())
+        let (mut removed, mut failed) = (Vec::new(), None);
+        for id in ids {
+            match remove(&engine, id.as_str()).await {
+                Ok(gone) => removed.push(gone),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        // What is gone is told, whatever became of the rest.
+        if failed.is_none() || !removed.is_empty() {
+            out.answer(&removed, |removed| removed.iter().map(human).collect())?;
+        }
+        failed.map_or(Ok(()), Err)
     }
+}
+
+async fn remove(engine: &Rushes, id: &str) -> Result<Written<Removed>> {
+    let done = engine.remove(id).await?;
+    Written::by(engine, done).await
 }
 
 fn human(removed: &Written<Removed>) -> String {

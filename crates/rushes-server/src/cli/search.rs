@@ -8,7 +8,7 @@ use super::asking::{KindArgs, WindowArgs};
 use super::globals::Globals;
 use super::output::Output;
 use super::table::Table;
-use crate::words::clock;
+use crate::words::begins;
 
 /// Find moments by words or by the class of an object
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ fn human(results: &SearchResults, asked: usize) -> String {
     let mut table = Table::new(&["TIME", "KIND", "VIDEO", "REFERENCE", "WHAT"]);
     for found in &results.items {
         table.row([
-            clock(found.start),
+            begins(found.start, found.end),
             found.kind.clone(),
             found.name.clone(),
             found.reference.clone(),

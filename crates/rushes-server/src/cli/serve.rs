@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub(crate) struct Serve {
     /// Requests served at once; more are told to come again
     #[arg(long, default_value_t = NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN), value_name = "N")]
     concurrency: NonZeroUsize,
+    /// Write every read of a timeline into a new file, ids hashed: `rushes replay` runs it again
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Longest time for an answer, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     timeout: u64,
@@ -35,6 +39,9 @@ impl Serve {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<ExitCode> {
         self.check_addr()?;
         let engine = globals.open_or_make().await?;
+        if let Some(file) = &self.record {
+            engine.record(file)?;
+        }
         let listener = TcpListener::bind(self.addr).await.map_err(|error| {
             let why = format!("cannot listen on {}: {error}", self.addr);
             Error::caused(ErrorKind::Invalid, why, error)

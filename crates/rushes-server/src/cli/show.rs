@@ -11,7 +11,7 @@ use super::globals::Globals;
 use super::ls::{more, picture};
 use super::output::Output;
 use super::table::Table;
-use crate::words::{Bytes, clock};
+use crate::words::{Bytes, begins, clock, ends};
 
 /// Show what is known of a video; with --kind or a window its entries
 #[derive(Debug, Args)]
@@ -114,8 +114,8 @@ fn entries_text(entries: &Entries) -> String {
         let end = if entry.estimated { "~" } else { "" };
         table.row([
             entry.id.to_string(),
-            clock(entry.start),
-            clock(entry.end) + end,
+            begins(entry.start, entry.end),
+            ends(entry.start, entry.end) + end,
             entry.kind.to_string(),
             what(entry),
         ]);

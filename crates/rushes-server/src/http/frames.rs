@@ -52,9 +52,12 @@ async fn by_number(
     let named = id.clone();
     let request = FrameRequest { video: id, number: Some(n), ..wanted(&shape) };
     let frame = app.engine.frame(&request).await?;
-    // A name or prefix may come to mean another video, and a stand-in may make way for the frame.
-    let keep = if named == frame.video && frame.exact { Keep::Forever } else { Keep::Ask };
-    Ok(image(&frame, shape.dry_run, keep, &headers))
+    Ok(image(&frame, shape.dry_run, keep(&named, &frame), &headers))
+}
+
+/// A name or prefix may come to mean another video, and a stand-in may make way for the frame.
+fn keep(named: &str, frame: &FrameImage) -> Keep {
+    if named == frame.video && frame.exact { Keep::Forever } else { Keep::Ask }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -91,9 +94,10 @@ async fn by_time(
 ) -> Result<Response, Problem> {
     let Moment { at, entry, width, format, dry_run } = moment;
     let at = words::seconds(at);
+    let named = id.clone();
     let request = FrameRequest { video: id, at, number: None, entry, width, format, dry_run };
     let frame = app.engine.frame(&request).await?;
-    Ok(image(&frame, dry_run, Keep::Ask, &headers))
+    Ok(image(&frame, dry_run, keep(&named, &frame), &headers))
 }
 
 fn wanted(shape: &Shape) -> FrameRequest {

@@ -23,7 +23,6 @@ pub(super) fn router(app: &App) -> Router {
     let routes = api
         .route("/v1/openapi.json", get(async move || axum::Json(document)))
         .layer(from_fn_with_state(app.clone(), token::exchange))
-        .merge(health::routes())
         .with_state(app.clone())
         .nest_service("/mcp", mcp::over_http(app.engine.session(), app.limits.loopback_only))
         .merge(dashboard::routes())
@@ -50,6 +49,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(stats::routes())
         .merge(sql::routes())
         .merge(cache::routes())
+        .merge(health::routes())
 }
 
 async fn nowhere(uri: Uri) -> impl IntoResponse {

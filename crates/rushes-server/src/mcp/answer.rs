@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fate;
-use crate::words::clock;
+use crate::words::{begins, clock, ends};
 
 /// Text for the agent beside the whole answer as structured content.
 pub(super) fn told<T: Serialize>(text: String, answer: &T) -> CallToolResult {
@@ -48,7 +48,7 @@ pub(super) fn videos(videos: &Videos) -> String {
 /// A line an entry.
 pub(super) fn entries(entries: &Entries) -> String {
     let line = |entry: &Arc<rushes::store::Entry>| {
-        let (start, end) = (clock(entry.start), clock(entry.end));
+        let (start, end) = (begins(entry.start, entry.end), ends(entry.start, entry.end));
         let about = if entry.estimated { "~" } else { "" };
         format!("{about}{start}-{end} {} {}\n", entry.kind, said(&entry.data))
     };
@@ -60,7 +60,7 @@ pub(super) fn entries(entries: &Entries) -> String {
 /// A line a result.
 pub(super) fn found(results: &SearchResults) -> String {
     let line = |found: &rushes::answer::Found| {
-        let time = clock(found.start);
+        let time = begins(found.start, found.end);
         format!("{time} {} {} [{}] {}\n", found.name, found.kind, found.reference, found.snippet)
     };
     let lines: String = results.items.iter().map(line).collect();

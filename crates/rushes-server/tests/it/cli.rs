@@ -360,3 +360,51 @@ fn what_writes_answers_a_token_that_every_read_takes() {
     let refused = library.run(["ls", "--token", &future]);
     assert!(refused.code == 6 && refused.stderr.contains("token"), "{refused:?}");
 }
+
+#[test]
+fn a_printed_time_leads_back_to_its_frame() {
+    let library = Library::new();
+    let clip = media::ntsc();
+    assert_eq!(library.run(["ingest", clip.to_str().unwrap()]).code, 0);
+    let asked = |by: &str, value: &str| {
+        let answer = library.run(["--json", "frame", "ntsc.mp4", by, value, "--dry-run"]).json();
+        (answer["number"].as_u64().unwrap(), answer["time"].as_str().unwrap().to_owned())
+    };
+    for number in [0, 1, 10, 11, 12, 59] {
+        let (_, time) = asked("--number", &number.to_string());
+        assert_eq!(asked("--at", &time).0, number, "{time}");
+    }
+}
+
+#[test]
+fn a_name_that_means_nothing_is_told_before_anything_is_deleted() {
+    let (library, id) = Library::with_clip();
+    let refused = library.run(["rm", &id, "nothing.mp4"]);
+    assert_eq!(refused.code, 3);
+    assert!(refused.stderr.contains("nothing.mp4"), "{}", refused.stderr);
+    assert_eq!(library.run(["show", &id]).code, 0, "it is still there");
+}
+
+#[test]
+fn strict_means_all_files_and_what_was_imported_is_told() {
+    let (library, id) = Library::with_clip();
+    let good = media::written("good.jsonl", b"{\"start\": 1, \"text\": \"fine\"}\n");
+    let bad = media::written("bad.jsonl", b"{\"start\": 1, \"text\": \"fine\"}\n{\"start\": -1}\n");
+    let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
+    let strict = ["import", &id, "--captions", good, "--captions", bad, "--strict"];
+    assert_eq!(library.run(strict).code, 4);
+    let shown = library.run(["show", &id, "--kind", "caption"]).text();
+    assert!(shown.contains("never computed"), "{shown}");
+    let partly = library.run(["import", &id, "--captions", good, "--captions", "/none.jsonl"]);
+    assert_eq!(partly.code, 3);
+    assert!(partly.text().contains("1 caption"), "{partly:?}");
+}
+
+#[test]
+fn a_time_past_the_end_is_no_frame() {
+    let library = Library::new();
+    let clip = media::clip();
+    let refused = library.run(["ingest", clip.to_str().unwrap(), "--at", "1,60"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing is at 60"), "{}", refused.stderr);
+}

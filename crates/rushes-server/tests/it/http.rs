@@ -144,7 +144,7 @@ fn images_have_strong_tags_ranges_and_costs() {
     let by_time = server.get(&format!("/v1/videos/{id}/frame?at=1.05"));
     assert_eq!(
         (by_time.header("rushes-frame"), by_time.header("cache-control")),
-        ("10", "no-cache")
+        ("10", "public, max-age=31536000, immutable")
     );
     let by_name = server.get("/v1/videos/clip.mp4/frames/10/image");
     assert_eq!(by_name.header("cache-control"), "no-cache");

@@ -44,6 +44,12 @@ pub(crate) fn long_clip() -> PathBuf {
     made("long.mp4", &format!("{video} -c:v libx264 -preset ultrafast -pix_fmt yuv420p"))
 }
 
+/// Two seconds at 30000/1001 frames a second: hardly a frame begins at a whole millisecond.
+pub(crate) fn ntsc() -> PathBuf {
+    let video = "-f lavfi -i testsrc2=size=64x48:rate=30000/1001:duration=2";
+    made("ntsc.mp4", &format!("{video} -c:v libx264 -preset ultrafast -pix_fmt yuv420p"))
+}
+
 /// Two seconds of noise, which no format makes small.
 pub(crate) fn noise() -> PathBuf {
     let video = "-f lavfi -i nullsrc=size=1280x720:rate=10:duration=2,geq=random(1)*255:128:128";

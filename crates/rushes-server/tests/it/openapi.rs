@@ -8,8 +8,11 @@ use crate::library::Library;
 use crate::server::Server;
 
 /// The routes that the document must describe.
-const ROUTES: [&str; 25] = [
+const ROUTES: [&str; 28] = [
     "delete /v1/videos/{id}",
+    "get /healthz",
+    "get /metrics",
+    "get /readyz",
     "get /v1/cache",
     "get /v1/cache/curve",
     "get /v1/cache/top",
@@ -107,4 +110,20 @@ fn every_reference_leads_somewhere() {
         }
     }
     assert!(followed > 20, "only {followed} references");
+}
+
+#[test]
+fn every_response_says_what_it_means_and_failures_are_problems() {
+    let document = document();
+    for (route, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let said = response["description"].as_str().unwrap_or_default();
+            assert!(!said.is_empty(), "{status} of {route}");
+            if status.starts_with(['4', '5']) {
+                let content = response["content"].as_object();
+                let kinds: Vec<_> = content.into_iter().flatten().map(|(kind, _)| kind).collect();
+                assert!(kinds.is_empty() || kinds == ["application/problem+json"], "{route}");
+            }
+        }
+    }
 }

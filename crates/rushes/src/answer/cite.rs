@@ -152,12 +152,16 @@ impl Rushes {
 }
 
 /// Seconds as a query parameter: the shortest text that reads back as the same number. Requests
-/// take no negative time; the frame on screen at 0 is the nearest there is to pre-roll.
+/// take no negative time: what began before 0 is shown from 0 on.
 fn parameter(seconds: f64) -> f64 {
     seconds.max(0.0)
 }
 
+/// A frame is named itself: a time might lead to its neighbour.
 fn frame_path(entry: &Entry) -> String {
+    if entry.kind.as_str() == Kind::FRAME {
+        return format!("/v1/videos/{}/frame?entry={}", entry.video, entry.id);
+    }
     format!("/v1/videos/{}/frame?at={}", entry.video, parameter(entry.start))
 }
 
@@ -169,7 +173,7 @@ fn clip_path(entry: &Entry) -> String {
         (entry.start - 0.5, entry.end + 0.5)
     };
     let (from, to) = (parameter(from), parameter(to));
-    let to = to.min(from + super::clip::LONGEST);
+    let to = to.min(from + super::clip::LONGEST).max(from + 0.5);
     format!("/v1/videos/{}/clip?from={from}&to={to}", entry.video)
 }
 
@@ -226,6 +230,9 @@ mod tests {
         let caption = entry(1, "caption", 12.48, 15.12, json!({}));
         assert_eq!(frame_path(&caption), "/v1/videos/0123456789abcdef/frame?at=12.48");
         assert_eq!(clip_path(&caption), "/v1/videos/0123456789abcdef/clip?from=12.48&to=15.12");
+        let frame = entry(7, "frame", -1.0, -1.0, json!({}));
+        assert_eq!(frame_path(&frame), "/v1/videos/0123456789abcdef/frame?entry=7");
+        assert_eq!(clip_path(&frame), "/v1/videos/0123456789abcdef/clip?from=0&to=0.5");
         let instant = entry(1, "object", 0.2, 0.2, json!({}));
         assert_eq!(clip_path(&instant), "/v1/videos/0123456789abcdef/clip?from=0&to=0.7");
     }

@@ -1,5 +1,5 @@
-//! Times as people and references write them. All are rounded down, so that a time never points
-//! past the thing it names.
+//! Times as people and references write them. Spans are rounded down, so that a window that begins
+//! there holds the thing; the moment of a frame is rounded up, so that it leads back to the frame.
 
 /// Whole milliseconds of a time in seconds, rounded down. A tenth of a microsecond is forgiven:
 /// 1.001 is stored as a binary fraction just below it and must still read 1.001.
@@ -11,6 +11,12 @@ pub(super) fn millis(seconds: f64) -> i64 {
 pub(super) fn full(seconds: f64) -> String {
     let Parts { sign, hours, minutes, seconds, millis } = Parts::of(seconds);
     format!("{sign}{hours}:{minutes:02}:{seconds:02}.{millis:03}")
+}
+
+/// The moment of a frame or of what is seen in it, as [`short`] but rounded up: at this time it is
+/// on screen, and the one before no more.
+pub(super) fn moment(seconds: f64) -> String {
+    short((seconds * 1000.0 - 1e-4).ceil() / 1000.0)
 }
 
 /// `M:SS.mmm`, or `H:MM:SS.mmm` from an hour on.
@@ -58,6 +64,13 @@ mod tests {
         assert_eq!(millis(12.479_999), 12479);
         assert_eq!(millis(-0.0401), -41);
         assert_eq!((millis(f64::MAX), millis(f64::MIN)), (i64::MAX, i64::MIN));
+    }
+
+    #[test]
+    fn a_moment_is_not_before_its_frame() {
+        assert_eq!(moment(10.0 / 30.0), "0:00.334");
+        assert_eq!(moment(1.001), "0:01.001");
+        assert_eq!(moment(-0.0401), "-0:00.040");
     }
 
     #[test]

@@ -174,9 +174,9 @@ fn urgency(line: &ContextLine, focus: f64, reach: f64) -> f64 {
 fn written(line: &ContextLine) -> String {
     let ContextLine { start, end, kind, text, reference, folded, estimated } = line;
     let about = if *estimated { "~" } else { "" };
-    let span = match clock::short(*start) {
-        from if end > start => format!("{from}-{}", clock::short(*end)),
-        at => at,
+    let span = match end > start {
+        true => format!("{}-{}", clock::short(*start), clock::short(*end)),
+        false => clock::moment(*start),
     };
     let repeats = match folded {
         2.. if ![Kind::OBJECT, Kind::FRAME].contains(&kind.as_str()) => format!(" (x{folded})"),

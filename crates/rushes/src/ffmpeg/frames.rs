@@ -48,11 +48,13 @@ pub(crate) fn sample(
     let (frames, receiver) = mpsc::channel(WAITING);
     let (path, timing) = (path.to_owned(), probe.timing.clone());
     let (sampling, limits) = (sampling.clone(), *limits);
+    // ffmpeg's decoder of Theora takes each frame that it is told to skip for an error.
+    let skips = probe.facts.get("codec").and_then(|codec| codec.as_str()) != Some("theora");
     tokio::spawn(async move {
         let work = async {
             let build = Build::installed().await?;
             let source = Source { path: &path, timing: &timing, edge, limits: &limits, build };
-            match take(source, &sampling, from, &frames).await? {
+            match take(source, &sampling, from, skips, &frames).await? {
                 // The description of a damaged file may be whole though no picture is.
                 Taken { asked: true, sent: 0 } if from.is_none() => {
                     let file = super::child::name(&path);
@@ -87,6 +89,7 @@ async fn take(
     source: Source<'_>,
     sampling: &Sampling,
     from: Option<f64>,
+    skips: bool,
     frames: &Frames,
 ) -> Result<Taken> {
     let timing = source.timing;
@@ -98,7 +101,7 @@ async fn take(
         Sampling::Scene(threshold) => {
             Order { key, select: Some(select::scenes(*threshold, after)), ..Order::default() }
         }
-        Sampling::Keyframes if !timing.counted => {
+        Sampling::Keyframes if skips && !timing.counted => {
             let select = after.map(select::after);
             Order { key, select, keys_only: true, ..Order::default() }
         }

@@ -30,6 +30,9 @@ pub(crate) struct Timing {
     pub(crate) display: Display,
 }
 
+/// By how much less than itself a time may be printed or computed, seconds.
+const PRINTED: f64 = 7e-7;
+
 impl Timing {
     /// Seconds of a timestamp.
     pub(crate) fn seconds(&self, pts: i64) -> f64 {
@@ -55,13 +58,14 @@ impl Timing {
     /// The number of the frame on screen at `at` seconds: the last that starts at or before it;
     /// the first frame for a time before it, `None` from the end of the video on.
     ///
-    /// A time within half a unit of a frame's start is that start: seconds are printed rounded.
+    /// A time less than a microsecond before a frame's start is that start: seconds are printed
+    /// rounded to it, and went through binary fractions.
     pub(crate) fn on_screen_at(&self, at: f64) -> Option<usize> {
-        let at = self.units(at);
-        if self.frames.is_empty() || at.is_nan() || at >= self.end as f64 - 0.5 {
+        let at = self.units(at) + self.units(PRINTED).min(0.5);
+        if self.frames.is_empty() || at.is_nan() || at >= self.end as f64 {
             return None;
         }
-        let started = self.frames.partition_point(|frame| frame.pts as f64 <= at + 0.5);
+        let started = self.frames.partition_point(|frame| frame.pts as f64 <= at);
         Some(started.saturating_sub(1))
     }
 
@@ -138,6 +142,15 @@ mod tests {
             }
             prop_assert_eq!(timing.stamp(pts.len() as u64), None);
         }
+    }
+
+    #[test]
+    fn a_coarse_clock_does_not_bring_a_frame_early() {
+        let coarse = Timing { time_base: (1, 25), ..timing(0..10, 10) };
+        for (at, number) in [(0.0, 0), (0.039, 0), (0.0399, 0), (0.04, 1), (0.0799, 1), (0.38, 9)] {
+            assert_eq!(coarse.on_screen_at(at), Some(number), "{at}");
+        }
+        assert_eq!((coarse.on_screen_at(0.3999), coarse.on_screen_at(0.4)), (Some(9), None));
     }
 
     #[test]

@@ -77,6 +77,14 @@ pub(super) async fn fill(store: &dyn Store, run: RunId, plan: Plan, strict: bool
     Ok(Tally { rejected, rejections, ..written })
 }
 
+/// Reads all entries of the plan; the first bad record is an error.
+pub(super) fn check(plan: Plan) -> Result<()> {
+    for entry in plan.entries {
+        entry.map_err(|fault| unreadable(&plan.origin, fault))?;
+    }
+    Ok(())
+}
+
 type Batch = (Kind, Vec<NewEntry>);
 
 /// Sends entries in batches of one kind, so that what is new can be told by kind. Ends early when

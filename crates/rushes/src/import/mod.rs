@@ -91,6 +91,11 @@ pub(crate) async fn import(
     Ok((imported, finished.change))
 }
 
+/// Reads all of a source and writes nothing; the first bad record is an error.
+pub(crate) async fn check(target: Target, source: Source, options: ImportOptions) -> Result<()> {
+    on_thread(move || batches::check(Plan::of(&target, &source, &options)?)).await
+}
+
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::batch::Batch;
 use super::identify::{Identity, identify, now};
-use super::options::{Event, IngestOptions, Ingested, Source};
+use super::options::{Event, IngestOptions, Ingested, Sampling, Source};
 use super::shrink::shrink;
 use super::thumbnail;
 use crate::engine::Rushes;
@@ -112,6 +112,7 @@ impl Rushes {
         let probe = ffmpeg::probe(&identity.file, &self.limits())
             .await
             .map_err(|error| error.about_file(&identity.file, &identity.name))?;
+        all_within(identity, options, &probe)?;
         let mut video = self.describe(identity, &probe).await?;
         events
             .tell(Event::Probed {
@@ -188,7 +189,7 @@ impl Rushes {
         batch.write().await?;
         ingested.bytes = batch.stored;
         if taken == 0 {
-            return Err(nothing_taken(identity, options, probe));
+            return Err(nothing_taken(identity));
         }
         Ok(choice.picture())
     }
@@ -250,14 +251,19 @@ impl Rushes {
     }
 }
 
-fn nothing_taken(identity: &Identity, options: &IngestOptions, probe: &Probe) -> Error {
+/// A time at which nothing is on screen is a mistake, and no frame would show it.
+fn all_within(identity: &Identity, options: &IngestOptions, probe: &Probe) -> Result<()> {
+    let Sampling::At(times) = &options.sampling else { return Ok(()) };
+    let beyond = times.iter().find(|&&at| probe.timing.on_screen_at(at).is_none());
+    beyond.map_or(Ok(()), |at| {
+        let (name, start, end) = (&identity.name, probe.start, probe.start + probe.duration);
+        let message = format!("{name}: runs from {start:.3} to {end:.3} s, so nothing is at {at}");
+        Err(Error::new(Kind::Invalid, message))
+    })
+}
+
+fn nothing_taken(identity: &Identity) -> Error {
     let name = &identity.name;
-    if matches!(options.sampling, super::options::Sampling::At(_)) {
-        let (start, end) = (probe.start, probe.start + probe.duration);
-        let message =
-            format!("{name}: runs from {start:.3} to {end:.3} s: none of the times is in it");
-        return Error::new(Kind::Invalid, message);
-    }
     Error::new(Kind::Unsupported, format!("{name}: not a single frame could be decoded"))
 }
 

@@ -270,7 +270,13 @@ impl Rushes {
 
     /// Takes note of a read by this handle's session, or by that of the task.
     pub(crate) fn note_read(&self, video: &Video, query: &EntryQuery) {
-        let session = session::of_task().unwrap_or(self.session);
+        let session = self.asking();
+        self.trace_read(session, video, query);
         self.inner.prefetch.note(session, video, query);
+    }
+
+    /// The session of the task, else of this handle.
+    pub(crate) fn asking(&self) -> u64 {
+        session::of_task().unwrap_or(self.session)
     }
 }

@@ -42,6 +42,16 @@ async fn every_sampling_is_continued_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn keyframes_of_a_decoder_that_cannot_skip_are_taken_too() {
+    let clips = Clips::new();
+    let words = "-f lavfi -i testsrc2=s=64x48:r=10:d=2 -c:v libtheora -g 5";
+    let path = clips.make("a.ogv", words);
+    let found = probed(&path).await;
+    let frames = sampled(&path, &found, Sampling::Keyframes, 64, None).await.unwrap();
+    assert_eq!(numbers(&frames), [0, 5, 10, 15]);
+}
+
+#[tokio::test]
 async fn keyframes_are_marked() {
     let clips = Clips::new();
     let path = clips.h264("a.mp4", 10, 2.0, "-g 5");
