@@ -90,21 +90,23 @@ pub(crate) fn l1_scale(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of resident memory that an entry takes beyond key and value.
+/// Bytes of resident memory that an entry takes beyond key and value. The keys are dropped by their
+/// caller, so that all that is left of them is the cache's.
 pub(crate) fn l1_overhead(report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let keys: Vec<Key> = (0..KEYS * 3)
-        .map(|number| Key::new("captions", format!("video{}/{number}", number % 97)))
-        .collect();
-    let named: usize = keys.iter().map(|key| key.id().len() + key.namespace().len()).sum();
     let cache = Cache::builder().memory(4 << 30).build();
+    let id = |number: usize| format!("video{}/{number}", number % 97);
+    let entries = KEYS * 3;
+    let named: usize = (0..entries).map(|number| "captions".len() + id(number).len()).sum();
     let before = resident()?;
-    // The keys are the caller's; the cache holds the same bytes, which are counted once, here.
-    runtime.block_on(fill(&cache, &keys))?;
+    for number in 0..entries {
+        runtime.block_on(fill_one(&cache, &Key::new("captions", id(number)), number))?;
+    }
     let grown = resident()?.saturating_sub(before) as f64;
-    let overhead = grown / keys.len() as f64 - VALUE as f64 + named as f64 / keys.len() as f64;
-    let charged = cache.stats().memory.bytes as f64 / keys.len() as f64 - VALUE as f64;
-    report.note(&format!("charged beyond the value: {charged:.0} bytes, of them the key"));
+    let own = VALUE as f64 + named as f64 / entries as f64;
+    let overhead = grown / entries as f64 - own;
+    let charged = cache.stats().memory.bytes as f64 / entries as f64 - own;
+    report.note(&format!("charged beyond key and value: {charged:.0} bytes"));
     report.add(&Figure {
         name: "cache.l1_overhead",
         value: overhead,
@@ -187,16 +189,18 @@ fn timed_twice(order: &[usize], look: impl Fn(usize) + Sync) -> f64 {
 
 async fn fill(cache: &Cache, keys: &[Key]) -> Result<()> {
     for (number, key) in keys.iter().enumerate() {
-        let video = format!("{}", number % 97);
-        let scopes = [
-            Scope::path(["video", &video]),
-            Scope::path(["kind", "caption"]),
-            Scope::path(["all"]),
-        ];
-        let load = || async { Ok(Loaded { bytes: Some(Bytes::from(vec![7; VALUE])), ttl: None }) };
-        let loaded = cache.get_or_load(key, &scopes, load).await;
-        loaded.map_err(|error| anyhow::anyhow!("filling the cache: {error}"))?;
+        fill_one(cache, key, number).await?;
     }
+    Ok(())
+}
+
+async fn fill_one(cache: &Cache, key: &Key, number: usize) -> Result<()> {
+    let video = format!("{}", number % 97);
+    let scopes =
+        [Scope::path(["video", &video]), Scope::path(["kind", "caption"]), Scope::path(["all"])];
+    let load = || async { Ok(Loaded { bytes: Some(Bytes::from(vec![7; VALUE])), ttl: None }) };
+    let loaded = cache.get_or_load(key, &scopes, load).await;
+    loaded.map_err(|error| anyhow::anyhow!("filling the cache: {error}"))?;
     Ok(())
 }
 

@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, LoadError, Loaded};
+use crate::key::Key;
 use crate::shim::{pause, spawn};
 use crate::stats::count;
-use crate::value::Stored;
+use crate::stored::Stored;
 
 /// How long after the comparison an invalidation may come.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Cache {
     /// Compares an entry that is being served with what `load` brings, in the background.
-    pub(crate) fn audit<F, Fut>(&self, stored: Arc<Stored>, load: F)
+    pub(crate) fn audit<F, Fut>(&self, stored: Stored, load: F)
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
@@ -32,13 +33,13 @@ impl Cache {
             let Ok(loaded) = load().await else { return };
             let counters = &stored.namespace().counters;
             count(&counters.audits);
-            if stored.says(loaded.bytes.as_ref()) {
+            if stored.says(loaded.bytes.as_deref()) {
                 return;
             }
             pause(GRACE).await;
             if stored.valid() && memory.has(&stored) {
                 count(&counters.stale);
-                tracing::error!(key = %stored.key, "a stale value was served");
+                tracing::error!(key = %Key::from_bytes(stored.key()), "a stale value was served");
             }
         });
     }

@@ -20,10 +20,11 @@ use crate::landing::{Landing, Purpose};
 use crate::namespace::{Keep, Namespace, Namespaces, Settings};
 use crate::shim::spawn;
 use crate::stats::{Stats, count};
+use crate::stored::Stored;
 use crate::tier::guard::{Guard, Patience};
 use crate::tier::memory::{Aging, Look, Memory};
 use crate::tier::{Tier, TierError};
-use crate::value::{Stored, Value};
+use crate::value::Value;
 use crate::work::Work;
 
 /// Why a load failed; shared by all who waited for it.
@@ -213,7 +214,7 @@ impl Cache {
             let found = tier.get(key).await;
             if let Some(entry) = found.filter(|entry| entry.is_fresh(self.0.clock.wall())) {
                 count(namespace.counters.hits_from(tier.origin()));
-                return looked_up(Arc::new(self.0.stored(key, entry, fence)));
+                return looked_up(self.0.stored(key, entry, fence));
             }
         }
         count(&namespace.counters.misses);
@@ -332,7 +333,7 @@ impl fmt::Debug for Cache {
 
 /// What an entry answers to those who would load it.
 #[inline]
-pub(crate) fn answered(stored: Arc<Stored>, origin: Origin, stale: bool) -> Answer {
+pub(crate) fn answered(stored: Stored, origin: Origin, stale: bool) -> Answer {
     match stored.error() {
         Some(error) => Err(Arc::clone(error)),
         None => Ok(Fetched { value: Value::of(stored), origin, stale }),
@@ -340,7 +341,7 @@ pub(crate) fn answered(stored: Arc<Stored>, origin: Origin, stale: bool) -> Answ
 }
 
 /// What an entry answers to those who only look: an error that is remembered is no value.
-fn looked_up(stored: Arc<Stored>) -> Lookup {
+fn looked_up(stored: Stored) -> Lookup {
     if stored.error().is_some() {
         return Lookup::Miss;
     }

@@ -18,8 +18,8 @@ use crate::key::Key;
 use crate::pattern::Pattern;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicBool, Ordering};
+use crate::stored::Stored;
 use crate::tier::memory::{Aging, Look};
-use crate::value::Stored;
 
 const SHARDS: usize = 16;
 
@@ -27,9 +27,9 @@ const SHARDS: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// With a value, or the knowledge that there is none, and who had it.
-    Loaded(Arc<Stored>, Origin),
+    Loaded(Stored, Origin),
     /// With a failure, for which an older value stands in.
-    Stale(Arc<Stored>, Origin),
+    Stale(Stored, Origin),
     /// With the loader's own error: all who waited get it.
     Failed(LoadError),
     /// By panic, by its deadline or by the end of its runtime: one who waited may try again.
@@ -61,7 +61,7 @@ pub(crate) struct Flight {
     fence: Fence,
     outcome: watch::Sender<Option<Outcome>>,
     /// What is answered when the load fails, and who had it.
-    stand_in: OnceLock<(Arc<Stored>, Origin)>,
+    stand_in: OnceLock<(Stored, Origin)>,
     /// Whether the key was removed since the load began: then nothing stands in.
     revoked: AtomicBool,
     /// Whether its value was current and true when it landed.
@@ -90,13 +90,13 @@ impl Flight {
     }
 
     /// Offers an older value to stand in; the first one offered counts.
-    pub(crate) fn offer(&self, stored: Arc<Stored>, origin: Origin) {
+    pub(crate) fn offer(&self, stored: Stored, origin: Origin) {
         // An offer that comes second is not needed.
         self.stand_in.set((stored, origin)).ok();
     }
 
     /// What may be answered instead of this load's value at the moment `now`.
-    pub(crate) fn stand_in(&self, now: Millis) -> Option<(&Arc<Stored>, Origin)> {
+    pub(crate) fn stand_in(&self, now: Millis) -> Option<(&Stored, Origin)> {
         let (stored, origin) = self.stand_in.get()?;
         let may = !self.revoked.load(Ordering::Acquire) && stored.stands_in(now);
         may.then_some((stored, *origin))
@@ -121,7 +121,7 @@ impl Flight {
 /// The seat that a caller gets.
 pub(crate) enum Seat {
     /// The value arrived in the meantime; whether it is stale.
-    Served(Arc<Stored>, bool),
+    Served(Stored, bool),
     /// The caller starts the load.
     Leader(Arc<Flight>),
     /// Another caller's load is under way.
@@ -189,19 +189,19 @@ impl Flights {
     /// Begins a load that replaces `stored`, unless one is under way or it `is_gone` by now.
     pub(crate) fn refresh(
         &self,
-        stored: &Arc<Stored>,
+        stored: &Stored,
         is_gone: impl FnOnce() -> bool,
         capture: impl FnOnce() -> Fence,
     ) -> Option<Arc<Flight>> {
-        let key = &stored.key;
-        let mut flights = self.shard(key).lock();
-        if flights.get(key).is_some_and(|flight| flight.fence.holds()) || is_gone() {
+        let key = Key::from_bytes(stored.key());
+        let mut flights = self.shard(&key).lock();
+        if flights.get(&key).is_some_and(|flight| flight.fence.holds()) || is_gone() {
             return None;
         }
         let flight = Flight::new(capture());
-        flight.offer(Arc::clone(stored), Origin::Memory);
+        flight.offer(stored.clone(), Origin::Memory);
         let flight = Arc::new(flight);
-        flights.insert(key.clone(), Arc::clone(&flight));
+        flights.insert(key, Arc::clone(&flight));
         Some(flight)
     }
 

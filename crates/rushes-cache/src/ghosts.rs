@@ -64,12 +64,12 @@ struct Miniature {
 }
 
 impl Ghosts {
-    /// Copies of a tier of `capacity` bytes that holds about `entries`.
-    pub(crate) fn new(capacity: u64, entries: u64) -> Self {
+    /// Copies of a tier of `capacity` bytes, `room` of them for entries, that holds about `entries`.
+    pub(crate) fn new(capacity: u64, room: u64, entries: u64) -> Self {
         let one_in = u32::try_from(entries / WANTED).unwrap_or(u32::MAX).clamp(8, 1 << 16);
         let miniature = |factor: f64| {
             let whole = (capacity as f64 * factor) as u64;
-            let small = (whole / u64::from(one_in)).max(1);
+            let small = ((room as f64 * factor) as u64 / u64::from(one_in)).max(1);
             let items = (entries as f64 * factor) as usize / one_in as usize;
             let map = unsync::Cache::with_weighter(items.max(16), small, ByValue);
             Miniature { capacity: whole, map, hits: 0 }

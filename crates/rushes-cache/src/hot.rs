@@ -34,8 +34,15 @@ pub struct HotKey {
 }
 
 /// Counts of sampled hits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Hot(Mutex<HashMap<Key, u32>>);
+
+impl Default for Hot {
+    fn default() -> Self {
+        // Once and for all: a hit allocates nothing.
+        Self(Mutex::new(HashMap::with_capacity(MOST)))
+    }
+}
 
 impl Hot {
     /// Counts a hit. When somebody else is about to, it is left out: it is a sample anyway.

@@ -17,7 +17,7 @@ use crate::key::{Implied, Key, Scope};
 use crate::pattern::{Pattern, Where};
 use crate::shim::spawn;
 use crate::stats::count;
-use crate::value::Stored;
+use crate::stored::Stored;
 
 /// What is invalidated.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Cache {
     /// How many entries in memory an invalidation of the pattern would drop. Walks through all of
     /// them.
     pub fn covered(&self, pattern: &Pattern) -> usize {
-        let is_covered = |stored: &Stored| pattern.matches(&stored.key);
+        let is_covered = |stored: &Stored| pattern.matches_bytes(stored.key());
         self.0.memory.as_ref().map_or(0, |memory| memory.count(is_covered))
     }
 

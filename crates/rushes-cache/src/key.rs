@@ -25,13 +25,12 @@ impl Key {
 
     /// The namespace.
     pub fn namespace(&self) -> &str {
-        let bytes = self.bytes.get(PREFIX..self.split()).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+        parts(&self.bytes).0
     }
 
     /// The id within the namespace.
     pub fn id(&self) -> &[u8] {
-        self.bytes.get(self.split()..).unwrap_or_default()
+        parts(&self.bytes).1
     }
 
     /// Namespace and id in one, different for every two different keys.
@@ -48,13 +47,14 @@ impl Key {
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
+}
 
-    /// Where the id begins.
-    fn split(&self) -> usize {
-        let length =
-            self.bytes.first_chunk::<PREFIX>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-        (length as usize).saturating_add(PREFIX).min(self.bytes.len())
-    }
+/// Namespace and id of a key of which these are [`Key::as_bytes`].
+pub(crate) fn parts(key: &[u8]) -> (&str, &[u8]) {
+    let (prefix, rest) = key.split_first_chunk::<PREFIX>().unwrap_or((&[0; PREFIX], &[]));
+    let length = u32::from_be_bytes(*prefix) as usize;
+    let (namespace, id) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+    (std::str::from_utf8(namespace).unwrap_or_default(), id)
 }
 
 impl fmt::Display for Key {

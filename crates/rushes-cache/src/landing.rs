@@ -16,10 +16,10 @@ use crate::life::Life;
 use crate::namespace::{Keep, Namespace};
 use crate::shim::within;
 use crate::stats::count;
+use crate::stored::Stored;
 use crate::tier::guard::Looked;
 use crate::tier::{Put, Stamp};
 use crate::turn::Awaited;
-use crate::value::Stored;
 use crate::work::Working;
 
 /// Why a load is made.
@@ -281,8 +281,8 @@ impl Landing {
         self.began.map_or(0, |began| self.shared.clock.now().saturating_sub(began))
     }
 
-    fn stored(&self, entry: Entry) -> Arc<Stored> {
-        Arc::new(self.shared.stored(&self.key, entry, self.flight.fence().clone()))
+    fn stored(&self, entry: Entry) -> Stored {
+        self.shared.stored(&self.key, entry, self.flight.fence().clone())
     }
 
     /// Commits what the load came to and says what those who wait are told. `current` tells
@@ -318,7 +318,7 @@ impl Landing {
         if origin != Origin::Memory {
             self.shared.keep(stored);
         }
-        Some(Outcome::Stale(Arc::clone(stored), origin))
+        Some(Outcome::Stale(stored.clone(), origin))
     }
 
     /// Keeps a loader's error, where that was asked for.
@@ -327,8 +327,8 @@ impl Landing {
         if let (Outcome::Failed(error), Some(ttl)) = (&outcome, ttl) {
             let expires = self.shared.clock.deadline(millis(ttl));
             let fence = self.flight.fence().clone();
-            let failed = Stored::failed(self.key.clone(), Arc::clone(error), fence, expires);
-            self.shared.keep(&Arc::new(failed));
+            let failed = Stored::failed(&self.key, Arc::clone(error), fence, expires);
+            self.shared.keep(&failed);
         }
         outcome
     }
@@ -407,11 +407,11 @@ impl Shared {
             ..Life::new(self.clock.coarse(), entry.created)
         };
         let tag = self.memory.as_ref().and_then(|memory| memory.ghosts.tag(key));
-        Stored::new(key.clone(), entry.bytes, fence, life, tag)
+        Stored::new(key, entry.bytes.as_deref(), fence, life, tag)
     }
 
     /// Takes an entry into memory, if its namespace is kept there.
-    fn keep(&self, stored: &Arc<Stored>) -> bool {
+    fn keep(&self, stored: &Stored) -> bool {
         let wanted = stored.namespace().settings.memory != Keep::No;
         self.memory.as_ref().is_some_and(|memory| wanted && memory.put(stored))
     }

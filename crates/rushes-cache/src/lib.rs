@@ -48,6 +48,7 @@ mod set;
 mod shim;
 mod stats;
 mod step;
+mod stored;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tier;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::key::Key;
+use crate::key::{Key, parts};
 
 /// Which keys an invalidation covers, as a wildcard says it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +55,13 @@ impl Pattern {
 
     /// Whether it covers the key.
     pub fn matches(&self, key: &Key) -> bool {
-        self.covers_namespace(key.namespace()) && self.id.matches(key.id())
+        self.matches_bytes(key.as_bytes())
+    }
+
+    /// The same for a key of which these are [`Key::as_bytes`].
+    pub(crate) fn matches_bytes(&self, key: &[u8]) -> bool {
+        let (namespace, id) = parts(key);
+        self.covers_namespace(namespace) && self.id.matches(id)
     }
 
     pub(crate) fn covers_namespace(&self, name: &str) -> bool {

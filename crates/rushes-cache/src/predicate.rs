@@ -13,7 +13,6 @@
 
 use std::sync::Arc;
 
-use crate::key::Key;
 use crate::pattern::Pattern;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicUsize, Ordering};
@@ -111,6 +110,8 @@ impl Predicates {
 }
 
 /// Whether one of the predicates covers an entry.
-pub(crate) fn cover(predicates: &[Predicate], key: &Key, born: u64) -> bool {
-    predicates.iter().any(|predicate| born < predicate.number && predicate.pattern.matches(key))
+pub(crate) fn cover(predicates: &[Predicate], key: &[u8], born: u64) -> bool {
+    predicates
+        .iter()
+        .any(|predicate| born < predicate.number && predicate.pattern.matches_bytes(key))
 }

@@ -21,7 +21,7 @@ impl Cache {
         Fut: Future<Output = Result<Loaded, LoadError>> + Send + 'static,
     {
         if aging.audit {
-            self.audit(Arc::clone(&aging.stored), load);
+            self.audit(aging.stored.clone(), load);
         } else if let Some(landing) = self.0.begin_refresh(&aging, scopes) {
             spawn(landing.run(load));
         }
@@ -41,7 +41,14 @@ impl Shared {
         let capture = || self.generations.fence(namespace, scopes);
         let flight = self.flights.refresh(stored, || !memory.has(stored), capture)?;
         let purpose = Purpose::Refresh(stored.life()?.created);
-        Some(Landing::new(self, &stored.key, scopes, namespace, &flight, purpose))
+        Some(Landing::new(
+            self,
+            &Key::from_bytes(stored.key()),
+            scopes,
+            namespace,
+            &flight,
+            purpose,
+        ))
     }
 
     /// What a load comes to, or the value that stands in when it takes too long.
@@ -58,7 +65,7 @@ impl Shared {
             return outcome;
         }
         match flight.stand_in(self.clock.now()) {
-            Some((stored, origin)) => Outcome::Stale(Arc::clone(stored), origin),
+            Some((stored, origin)) => Outcome::Stale(stored.clone(), origin),
             None => flight.landed(key).await,
         }
     }

@@ -16,6 +16,8 @@ use std::future::Future;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+pub(crate) use inner::MutexGuard;
+
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(inner::Mutex<T>);
@@ -25,12 +27,12 @@ impl<T> Mutex<T> {
         Self(inner::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> inner::MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock, unless somebody holds it.
-    pub(crate) fn try_lock(&self) -> Option<inner::MutexGuard<'_, T>> {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
     }
 }

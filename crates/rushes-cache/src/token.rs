@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{Cache, Fetched, LoadError, Loaded, Origin};
@@ -134,7 +133,7 @@ impl Cache {
         let namespace = self.0.namespaces.of(key);
         let fence = self.0.generations.fence(&namespace, scopes);
         let entry = Entry::new(load().await?.bytes);
-        let value = Value::of(Arc::new(self.0.stored(key, entry, fence)));
+        let value = Value::of(self.0.stored(key, entry, fence));
         Ok(Fetched { value, origin: Origin::Source, stale: false })
     }
 }

@@ -371,7 +371,7 @@ async fn without_a_memory_tier_loads_are_still_shared() {
 async fn a_value_is_decoded_once_and_its_weight_charged() {
     let cache = cache();
     let decodes = AtomicUsize::new(0);
-    let decode = |bytes: &Bytes| {
+    let decode = |bytes: &[u8]| {
         decodes.fetch_add(1, Ordering::SeqCst);
         Ok::<_, std::str::Utf8Error>((std::str::from_utf8(bytes)?.to_owned(), 10_000))
     };

@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    fn checked(&self, bytes: &Bytes, least: u8) -> u8 {
+    fn checked(&self, bytes: &[u8], least: u8) -> u8 {
         let got = bytes[0];
         assert!(got >= least, "stale: read {got} after {least} was acknowledged");
         got

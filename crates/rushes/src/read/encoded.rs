@@ -27,6 +27,6 @@ impl Rushes {
         };
         let found = self.inner.cache.get_or_load(&key, &[], encode).await;
         let value = found.map_err(|error| failed(&error))?.value.ok_or_else(absent)?;
-        Ok(value.bytes().clone())
+        Ok(value.to_bytes())
     }
 }

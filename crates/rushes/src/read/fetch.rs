@@ -169,7 +169,7 @@ impl Rushes {
         // Making a picture holds much state: on the heap it does not weigh on the caller's stack.
         let make = move || Box::pin(make());
         let (value, origin) = Box::pin(self.cached(&key, &scopes, make)).await?;
-        Ok(From { value: value.bytes().clone(), tier: served_by(origin, tier) })
+        Ok(From { value: value.to_bytes(), tier: served_by(origin, tier) })
     }
 
     /// The timing index of a video, if it has one.
@@ -299,7 +299,7 @@ pub(super) fn encode<T: Serialize>(records: &T) -> Result<Bytes> {
 }
 
 /// Decoded records weigh about three times their JSON: boxed strings, maps and numbers.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &Bytes) -> Result<(T, usize)> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize)> {
     let records = serde_json::from_slice(bytes)
         .map_err(|error| Error::caused(ErrorKind::Corrupt, "cached records are damaged", error))?;
     Ok((records, bytes.len() * 3))

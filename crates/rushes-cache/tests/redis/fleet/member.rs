@@ -153,7 +153,7 @@ impl Member {
             }
             None => self.cache.get_or_load(&name, &scopes, load).await,
         };
-        let bytes = fetched.ok()?.value?.bytes().clone();
+        let bytes = fetched.ok()?.value?.to_bytes();
         Some(u64::from_be_bytes(bytes[..].try_into().ok()?))
     }
 }
