@@ -101,6 +101,23 @@ pub(crate) fn by_ending<T: DeserializeOwned>(file: Option<&Path>) -> Option<T> {
     choice(if ending == "jpg" { "jpeg" } else { &ending }).ok()
 }
 
+/// The format that was named, else what the file's ending asks for. An ending that means a format
+/// which we do not make is refused: the file would not be what its name says.
+pub(crate) fn format<T: DeserializeOwned>(
+    named: Option<T>,
+    file: Option<&Path>,
+) -> rushes::Result<Option<T>> {
+    if named.is_some() {
+        return Ok(named);
+    }
+    let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
+    let Some(ending) = ending.map(str::to_lowercase) else { return Ok(None) };
+    let name = if ending == "jpg" { "jpeg" } else { &ending };
+    choice(name).map(Some).map_err(|why| {
+        rushes::Error::invalid(format!(".{ending} is no format that can be written: {why}"))
+    })
+}
+
 /// One of the words that a choice of the engine is written with.
 pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned()))

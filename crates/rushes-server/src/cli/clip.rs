@@ -45,10 +45,7 @@ impl ClipOf {
             video: self.video,
             from: self.from.0,
             to: self.to.0,
-            format: self
-                .format
-                .or_else(|| words::by_ending(self.output.as_deref()))
-                .unwrap_or_default(),
+            format: words::format(self.format, self.output.as_deref())?.unwrap_or_default(),
             fast: self.fast,
             dry_run: self.dry_run,
         };

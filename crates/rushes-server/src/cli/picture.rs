@@ -60,7 +60,7 @@ impl SheetOf {
             rows: self.rows,
             cell: self.cell,
             labels: self.labels,
-            format: self.format.or_else(|| words::by_ending(self.output.as_deref())),
+            format: words::format(self.format, self.output.as_deref())?,
             force: self.force,
             dry_run: self.dry_run,
         };
@@ -131,7 +131,7 @@ impl Frame {
             number: self.number,
             entry: self.entry,
             width,
-            format: format.or_else(|| words::by_ending(self.output.as_deref())),
+            format: words::format(format, self.output.as_deref())?,
             dry_run,
         };
         let frame = globals.open().await?.frame(&request).await?;

@@ -408,3 +408,19 @@ fn a_time_past_the_end_is_no_frame() {
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     assert!(refused.stderr.contains("nothing is at 60"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_file_is_what_its_name_says() {
+    let (library, id) = Library::with_clip();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (picture, cut) = (at("x.gif"), at("x.xyz"));
+    let frame = vec!["frame", &id, "--at", "1", "-o", &picture];
+    let clip = vec!["clip", &id, "--from", "1", "--to", "2", "-o", &cut];
+    for words in [frame, clip] {
+        let refused = library.run(&words);
+        assert_eq!(refused.code, 2, "{words:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("is no format that can be written"), "{}", refused.stderr);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

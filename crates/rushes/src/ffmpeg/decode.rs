@@ -171,6 +171,10 @@ fn input_options(source: &Source<'_>, order: &Order) -> Vec<OsString> {
         options.extend(words(["-thread_type", "slice"]));
     }
     let timing = source.timing;
+    if timing.counted {
+        // Filters made anew where the pictures change in size would count from 0 again.
+        options.extend(words(["-reinit_filter", "0"]));
+    }
     if let Some(key) = order.key.and_then(|key| timing.frame(key)) {
         let at = format!("{:.6}", timing.seconds(key.pts));
         options.extend(words(["-noaccurate_seek", "-seek_timestamp", "1", "-ss", &at]));

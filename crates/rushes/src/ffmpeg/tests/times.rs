@@ -185,3 +185,22 @@ async fn nothing_is_on_screen_past_the_end() {
     let frames = sampled(&path, &found, at, 64, None).await.unwrap();
     assert_eq!(frames.iter().map(|frame| frame.number).collect::<Vec<_>>(), [2]);
 }
+
+#[tokio::test]
+async fn recordings_joined_at_another_size_go_on_in_time_and_show_their_own_pictures() {
+    let clips = Clips::new();
+    let part = |name: &str, colour: &str, size: &str| {
+        let words = format!("-f lavfi -i color={colour}:s={size}:r=10:d=2 -c:v libx264 -g 5");
+        std::fs::read(clips.make(name, &words)).unwrap()
+    };
+    let (dark, bright) = (part("a.ts", "black", "64x48"), part("b.ts", "white", "128x96"));
+    let path = clips.write("joined.ts", [dark, bright].concat());
+    let found = probed(&path).await;
+    let frames = sampled(&path, &found, Sampling::Every(1.0), 64, None).await.unwrap();
+    let seen: Vec<_> = frames
+        .iter()
+        .map(|frame| (frame.number, frame.picture.planes().unwrap()[0][2000] > 128))
+        .collect();
+    assert_eq!(seen, [(0, false), (10, false), (20, true), (30, true)]);
+    assert!(frames.is_sorted_by(|a, b| a.at < b.at));
+}
