@@ -106,16 +106,16 @@ pub(crate) fn by_ending<T: DeserializeOwned>(file: Option<&Path>) -> Option<T> {
 pub(crate) fn format<T: DeserializeOwned>(
     named: Option<T>,
     file: Option<&Path>,
-) -> rushes::Result<Option<T>> {
+) -> Result<Option<T>> {
     if named.is_some() {
         return Ok(named);
     }
     let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
     let Some(ending) = ending.map(str::to_lowercase) else { return Ok(None) };
     let name = if ending == "jpg" { "jpeg" } else { &ending };
-    choice(name).map(Some).map_err(|why| {
-        rushes::Error::invalid(format!(".{ending} is no format that can be written: {why}"))
-    })
+    choice(name)
+        .map(Some)
+        .map_err(|why| Error::invalid(format!(".{ending} is no format that can be written: {why}")))
 }
 
 /// One of the words that a choice of the engine is written with.

@@ -53,7 +53,22 @@ pub(crate) struct Kept {
     pub(crate) database: String,
 }
 
+/// A database says of a full disk no more than that it failed.
+fn without_room(folder: &Path, error: Error) -> Error {
+    let full = rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail == 0);
+    if !full || error.kind() != Kind::Internal {
+        return error;
+    }
+    let text = format!("{error}: the disk of {} is full; free some space", folder.display());
+    Error::caused(Kind::Internal, text, error)
+}
+
 async fn put_together(settings: Settings, create: bool) -> Result<Rushes> {
+    let folder = settings.library.clone();
+    assembled(settings, create).await.map_err(|error| without_room(&folder, error))
+}
+
+async fn assembled(settings: Settings, create: bool) -> Result<Rushes> {
     let settings = Settings { library: absolute(&settings.library)?, ..settings };
     let Kept { store, blobs, read_only, database } = match &settings.database {
         Some(Database::Postgres(url)) => server::open(&settings, url, create).await?,
