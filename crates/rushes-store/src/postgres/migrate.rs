@@ -13,11 +13,18 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "library",
-    sql: include_str!("../migrations/postgres/0001_library.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "library",
+        sql: include_str!("../migrations/postgres/0001_library.sql"),
+    },
+    Step {
+        version: 2,
+        name: "others",
+        sql: include_str!("../migrations/postgres/0002_others.sql"),
+    },
+];
 
 /// The oldest server that has all that is used, as PostgreSQL counts.
 const OLDEST: i32 = 130_000;

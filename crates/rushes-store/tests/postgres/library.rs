@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rushes_store::testing::{Opening, PostgresServer, conformance};
 use rushes_store::{
-    BlobHash, Error, NewEntry, Older, PostgresOptions, PostgresStore, Recipe, Role, Store, Video,
-    VideoId,
+    BlobHash, Change, Error, NewEntry, Older, PostgresOptions, PostgresStore, Recipe, Role, Store,
+    Video, VideoId,
 };
 use serde_json::json;
 
@@ -125,6 +125,29 @@ pub(crate) async fn put(store: &dyn Store, name: &str) -> Video {
     let video = video(name);
     store.put_video(&video).await.unwrap();
     video
+}
+
+/// Whoever writes by `psql` says nothing of what was touched: every video counts as changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_by_psql_are_told() {
+    let server = PostgresServer::shared();
+    let store = open(&server.database("others")).await.unwrap();
+    let video = put(&store, "one.mp4").await;
+    fill(&store, &video, vec![caption(1.0, "a heron")]).await;
+    let everything = [Change::Video(video.id.clone())];
+    for sql in [
+        "UPDATE rushes.entries SET data = '{\"text\": \"an egret\"}'",
+        "INSERT INTO rushes.messages (video, role, content, at) VALUES (1, 'user', '?', 1)",
+        "DELETE FROM rushes.entries",
+        "TRUNCATE rushes.messages",
+        "DELETE FROM rushes.lanes; DELETE FROM rushes.runs; DELETE FROM rushes.videos",
+    ] {
+        let seen = store.seq().await.unwrap();
+        server.psql("others", sql);
+        let told = store.changes_since(seen).await.unwrap();
+        assert!(told.seq > seen, "{sql}");
+        assert_eq!(told.changes, everything, "{sql}");
+    }
 }
 
 /// A commit that is numbered, but not yet visible, holds up the next one: otherwise a reader could

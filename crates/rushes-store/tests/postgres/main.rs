@@ -5,3 +5,4 @@
 mod library;
 mod search;
 mod server;
+mod sql;
