@@ -27,6 +27,29 @@ pub(crate) struct Target {
     pub(crate) timing: Option<Arc<Timing>>,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Target {
+    /// A video of twelve seconds from second 1 on, with sound from half a second on.
+    pub(super) fn example(timing: Option<Arc<Timing>>) -> Self {
+        let hash = rushes_store::BlobHash::of(b"video");
+        let video = Video {
+            id: rushes_store::VideoId::of(&hash),
+            hash,
+            name: "clip.mp4".to_owned(),
+            path: None,
+            media: None,
+            size: 5,
+            start: 1.0,
+            duration: 12.0,
+            probe: serde_json::json!({ "fps": 25.0, "audio_start": 0.5 }),
+            thumbnail: None,
+            timing: None,
+            added: 0.0,
+        };
+        Self { video, timing }
+    }
+}
+
 /// An import, ready to run.
 pub(super) struct Plan {
     /// The file's name, for errors.

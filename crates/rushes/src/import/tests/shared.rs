@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rushes_store::{BlobHash, NewEntry, Video, VideoId};
-use serde_json::json;
+use rushes_store::NewEntry;
 
 use super::super::fault::{Fault, Parsed};
 use super::super::options::{Format, ImportOptions, Rejected};
@@ -27,22 +26,7 @@ pub(super) fn target() -> Target {
         counted: false,
         display: Display::default(),
     };
-    let hash = BlobHash::of(b"video");
-    let video = Video {
-        id: VideoId::of(&hash),
-        hash,
-        name: "clip.mp4".to_owned(),
-        path: None,
-        media: None,
-        size: 5,
-        start: 1.0,
-        duration: 12.0,
-        probe: json!({ "fps": 25.0, "audio_start": 0.5 }),
-        thumbnail: None,
-        timing: None,
-        added: 0.0,
-    };
-    Target { video, timing: Some(Arc::new(timing)) }
+    Target::example(Some(Arc::new(timing)))
 }
 
 /// Asks for a format; the kind of our own form is `note` unless its records say another.
