@@ -6,7 +6,7 @@
 //!  |           |  refreshed      |  source fails        |
 //! ```
 //! Most entries have one moment only, their expiry; it is all that a hit looks at (see
-//! [`super::value::Stored`]). The others carry a [`Life`].
+//! [`crate::stored::Stored`]). The others carry a [`Life`].
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
