@@ -1,8 +1,8 @@
 //! The record of an entry as the tiers below memory keep it.
 //!
 //! ```text
-//! magic and version  8 bytes  b"RUSHENT3"
-//! digest            16 bytes  BLAKE3 of all that follows, cut
+//! magic and version  8 bytes  b"RUSHENT4"
+//! digest            16 bytes  XXH3 of all that follows: against torn and rotten bytes, not forgers
 //! created            8 bytes  milliseconds since 1970
 //! soft               8 bytes  milliseconds since 1970, all ones: never
 //! expires            8 bytes  the same
@@ -20,11 +20,12 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::clock::Millis;
 use crate::key::{Key, Scope};
 
-const MAGIC: &[u8; 8] = b"RUSHENT3";
+const MAGIC: &[u8; 8] = b"RUSHENT4";
 const DIGEST: usize = 16;
 /// Bytes in front of the generations.
 pub(crate) const HEADER: usize = MAGIC.len() + DIGEST + 4 * 8 + 4 + 1 + 1 + 4 + 4;
@@ -234,9 +235,7 @@ pub(crate) fn read_seen(bytes: &[u8]) -> Option<Seen> {
 
 fn digest(record: &[u8]) -> [u8; DIGEST] {
     let covered = record.get(MAGIC.len() + DIGEST..).unwrap_or_default();
-    let mut digest = [0; DIGEST];
-    blake3::Hasher::new().update(covered).finalize_xof().fill(&mut digest);
-    digest
+    xxh3_128(covered).to_le_bytes()
 }
 
 /// The bytes with magic and digest as a record of them would have.
@@ -298,7 +297,7 @@ mod tests {
     fn a_record_of_another_release_is_a_miss() {
         let (key, entry, seen) = sample();
         let mut record = encode(&key, &entry, &seen).unwrap();
-        record[..MAGIC.len()].copy_from_slice(b"RUSHENT2");
+        record[..MAGIC.len()].copy_from_slice(b"RUSHENT3");
         assert!(decode(&Bytes::from(record)).is_none());
     }
 

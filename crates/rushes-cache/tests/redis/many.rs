@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rushes_cache::{
-    Cache, Key, LoadError, Loaded, Lookup, Origin, Patience, Redis, RedisOptions, Tier, Wanted,
+    Cache, Entry, Key, LoadError, Loaded, Lookup, Origin, Patience, Redis, RedisOptions, Tier,
+    Wanted,
 };
 
 use crate::coherence::scopes_of;
@@ -16,6 +17,10 @@ use crate::source::{Source, eventually, hears, key, node, video};
 /// Nothing but the leases is tested: a busy machine is not to look like a slow Redis.
 fn patient() -> Patience {
     Patience { budget: Duration::from_secs(20), ..Patience::default() }
+}
+
+async fn patient_node(server: &Server) -> Cache {
+    Cache::builder().memory(8 << 20).patient_tier(server.tier().await, patient()).build()
 }
 
 fn wanted(ids: impl IntoIterator<Item = u32>) -> Vec<Wanted> {
@@ -95,7 +100,7 @@ async fn a_batch_waits_not_long_for_keys_whose_holder_died() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_sets_the_others_find() {
     let server = Server::start();
-    let (one, other) = (node(server.tier().await), node(server.tier().await));
+    let (one, other) = (patient_node(&server).await, patient_node(&server).await);
     hears(&other, &one).await;
     for round in 0..20 {
         let value = |id: &Wanted| (id.clone(), text(&format!("{round} {}", id.key)));
@@ -116,7 +121,7 @@ async fn what_one_sets_the_others_find() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_all_who_set_a_key_at_once_one_wins_everywhere() {
     let server = Server::start();
-    let (one, other) = (node(server.tier().await), node(server.tier().await));
+    let (one, other) = (patient_node(&server).await, patient_node(&server).await);
     hears(&other, &one).await;
     hears(&one, &other).await;
     let mut found_any = 0;
@@ -163,6 +168,7 @@ async fn what_is_set_while_redis_is_away_is_found_here_and_nothing_old_is_found_
         source.read(&node(server.tier().await), "a").await.1 == Origin::Redis
     };
     eventually("a record in Redis", found).await;
+    hears(&one, &one).await;
     proxy.sever();
     let version = source.write();
     one.set(
@@ -175,4 +181,18 @@ async fn what_is_set_while_redis_is_away_is_found_here_and_nothing_old_is_found_
     proxy.mend();
     eventually("the payment", async || one.owes_nothing()).await;
     assert_eq!(source.read(&node(server.tier().await), "a").await, (version, Origin::Source));
+}
+
+#[tokio::test]
+async fn what_one_sets_with_is_the_generation_of_his_own_removal() {
+    let server = Server::start();
+    let tier = server.tier().await;
+    let wanted = Wanted { key: key("a"), scopes: scopes_of("captions") };
+    // The second removal comes before the first one learns its generations.
+    let stamps = tier.remove_to_set(&[wanted.clone(), wanted.clone()]).await.unwrap();
+    let entry = |text: &str| Entry::new(Some(text.to_owned().into()));
+    tier.put(&wanted.key, &entry("first"), &stamps[0]).await.unwrap();
+    assert_eq!(tier.get(&wanted.key).await.unwrap(), None, "a removal came after it");
+    tier.put(&wanted.key, &entry("second"), &stamps[1]).await.unwrap();
+    assert_eq!(tier.get(&wanted.key).await.unwrap(), Some(entry("second")));
 }
