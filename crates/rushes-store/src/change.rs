@@ -64,3 +64,26 @@ impl Change {
         }
     }
 }
+
+/// What a kind's commit touched: nothing, a lane without entries, or a span of time.
+#[derive(Default)]
+pub(crate) struct Span {
+    touched: bool,
+    window: Option<(f64, f64)>,
+}
+
+impl Span {
+    pub(crate) fn add(&mut self, span: Option<(f64, f64)>) {
+        self.touched = true;
+        self.window = match (self.window, span) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (one, other) => one.or(other),
+        };
+    }
+
+    pub(crate) fn change(self, video: &VideoId, kind: Kind) -> Option<Change> {
+        let (from, to) = self.window.unwrap_or((0.0, 0.0));
+        let window = Window { from, to };
+        self.touched.then(|| Change::Entries { video: video.clone(), kind, window })
+    }
+}

@@ -50,9 +50,7 @@ impl Label<'_> {
                 StatusCode::PARTIAL_CONTENT,
                 Some(format!("bytes {}-{}/{len}", range.start, range.end - 1)),
             ),
-            Part::Unsatisfiable => {
-                (StatusCode::RANGE_NOT_SATISFIABLE, Some(format!("bytes */{len}")))
-            }
+            Part::Unsatisfiable => return beyond(len),
         };
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -69,6 +67,15 @@ impl Label<'_> {
         }
         response
     }
+}
+
+/// Refuses a range that holds none of `len` bytes.
+fn beyond(len: u64) -> Response {
+    let detail = format!("there are {len} bytes, and none of them is in that range");
+    let mut response =
+        Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "invalid", detail).into_response();
+    set(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{len}"));
+    response
 }
 
 /// Answers with bytes in memory, or the part of them that was asked for.
@@ -101,7 +108,8 @@ pub(super) async fn of_file(
     let range = match &part {
         Part::Whole => 0..len,
         Part::Bytes(range) => range.clone(),
-        Part::Unchanged | Part::Unsatisfiable => 0..0,
+        Part::Unchanged => 0..0,
+        Part::Unsatisfiable => return Ok(beyond(len)),
     };
     file.seek(SeekFrom::Start(range.start)).await.map_err(unreadable)?;
     let length = range.end - range.start;

@@ -138,7 +138,7 @@ fn images_have_strong_tags_ranges_and_costs() {
     assert_eq!((part.status, &part.body[..]), (206, &whole.body[4..8]));
     assert_eq!(part.header("content-range"), format!("bytes 4-7/{}", whole.body.len()));
     let beyond = server.get_with(&path, &[("range", "bytes=999999999-")]);
-    assert_eq!(beyond.status, 416);
+    assert!(beyond.problem(416).contains("none of them"));
     assert_eq!(beyond.header("content-range"), format!("bytes */{}", whole.body.len()));
 
     let by_time = server.get(&format!("/v1/videos/{id}/frame?at=1.05"));

@@ -7,9 +7,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::runs::{Open, forget_again, open_run, remove_entries, remove_lane, visible_lane};
 use super::sql::generations::{Family, touch};
 use super::{change, videos};
-use crate::change::Change;
+use crate::change::{Change, Span};
 use crate::error::{Error, Result};
-use crate::model::{Kind, Video, VideoId, Window};
+use crate::model::{Kind, Video, VideoId};
 use crate::store::{Finished, Older, RunId};
 
 /// Makes a run's entries visible, and with them, if given, the video.
@@ -62,29 +62,6 @@ fn video_of(transaction: &Transaction<'_>, open: &Open, video: Option<&Video>) -
         return Err(Error::NotFound(format!("video {id} is not in the library (any more)")));
     }
     VideoId::parse(&id)
-}
-
-/// What a kind's commit touched: nothing, a lane without entries, or a span of time.
-#[derive(Default)]
-struct Span {
-    touched: bool,
-    window: Option<(f64, f64)>,
-}
-
-impl Span {
-    fn add(&mut self, span: Option<(f64, f64)>) {
-        self.touched = true;
-        self.window = match (self.window, span) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (one, other) => one.or(other),
-        };
-    }
-
-    fn change(self, video: &VideoId, kind: Kind) -> Option<Change> {
-        let (from, to) = self.window.unwrap_or((0.0, 0.0));
-        let window = Window { from, to };
-        self.touched.then(|| Change::Entries { video: video.clone(), kind, window })
-    }
 }
 
 struct Finish<'t> {

@@ -243,7 +243,15 @@ impl Cutter<'_> {
             "-f",
             "mp4",
         ]));
-        self.run(arguments, &out).await?;
+        self.run(arguments, &out).await.map_err(|error| match error.kind() {
+            Kind::Unsupported => {
+                let name = name(self.path);
+                let text =
+                    format!("{name}: MP4 cannot hold its streams as they are; cut without `fast`");
+                Error::caused(Kind::Unsupported, text, error)
+            }
+            _ => error,
+        })?;
         Ok(CutClip { file: self.read(&out).await?, from: from - shift, to: to - shift })
     }
 

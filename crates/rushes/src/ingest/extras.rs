@@ -144,7 +144,11 @@ async fn count(imported: Result<Imported>, what: &str, events: &Events, ingested
             }
         }
         Err(error) => {
-            events.tell(Event::Warning { message: format!("{what}: {error}") }).await;
+            // Most errors name the file already.
+            let error = error.to_string();
+            let named = error.starts_with(&format!("{what}:"));
+            let message = if named { error } else { format!("{what}: {error}") };
+            events.tell(Event::Warning { message }).await;
         }
     }
 }

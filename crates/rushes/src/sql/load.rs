@@ -71,6 +71,20 @@ impl Rushes {
     }
 }
 
+/// Begins to gather when dropped: also when the task that asked first goes away, as the others
+/// wait for it.
+struct Gatherer(Loader);
+
+impl Drop for Gatherer {
+    fn drop(&mut self) {
+        // Without a runtime nobody is left who waits.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let loader = self.0.clone();
+            runtime.spawn(async move { loader.gather().await });
+        }
+    }
+}
+
 impl Loader {
     /// The rows of one key, none of one that is not there. What other tasks ask for meanwhile is
     /// asked for together; each key is cached for itself, and dropped by writes to what it was
@@ -87,13 +101,15 @@ impl Loader {
             waiting.len() == 1
         };
         if first {
-            let loader = self.clone();
-            tokio::spawn(async move { loader.gather().await });
+            // Whoever is ready asks before this task goes on, however many threads there are.
+            let gatherer = Gatherer(self.clone());
+            tokio::task::yield_now().await;
+            drop(gatherer);
         }
         answered.await.map_err(|_| Error::new(Kind::Internal, "the loader was interrupted"))?
     }
 
-    /// Lets tasks that are ready ask, then answers all who did.
+    /// Lets tasks that are ready ask, then answers all who have.
     async fn gather(&self) {
         tokio::task::yield_now().await;
         let waiting =

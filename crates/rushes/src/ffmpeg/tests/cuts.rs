@@ -162,3 +162,14 @@ async fn chapters_are_found() {
     );
     assert_eq!(probed(&path).await.chapters, [(0.0, 1.5, "Opening".to_owned())]);
 }
+
+#[tokio::test]
+async fn streams_that_mp4_cannot_hold_say_so_and_the_way_out() {
+    let clips = Clips::new();
+    let path = clips.make("a.ogv", "-f lavfi -i testsrc2=s=64x48:r=10:d=2 -c:v libtheora -g 5");
+    let timing = probed(&path).await.timing;
+    let limits = Limits::default();
+    let error = cut(&path, &timing, 0.5, 1.5, ClipFormat::Mp4, true, &limits).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert!(error.to_string().contains("cut without `fast`"), "{error}");
+}
