@@ -296,6 +296,15 @@ async fn the_same_bytes_under_another_name_keep_the_first_and_answer_to_both() {
     let video = rushes.video("copy.mkv").await.unwrap();
     assert_eq!((video.id.as_str(), video.name.as_str()), (first.video.as_str(), "clip.mkv"));
     assert_eq!(rushes.media("clip.mkv").await.unwrap(), path.canonicalize().unwrap());
+    // Nor does another recipe take the first name away.
+    let options = IngestOptions {
+        sampling: Sampling::Keyframes,
+        name: Some("third.mkv".to_owned()),
+        ..IngestOptions::default()
+    };
+    rushes.ingest(Source::File(path.clone()), options, None).await.unwrap();
+    assert_eq!(rushes.video("third.mkv").await.unwrap().name, "clip.mkv");
+    assert_eq!(rushes.video("copy.mkv").await.unwrap().name, "clip.mkv");
     // Once the first file is gone, the other one takes its place.
     std::fs::remove_file(&path).unwrap();
     rushes.ingest(Source::File(copy.clone()), IngestOptions::default(), None).await.unwrap();

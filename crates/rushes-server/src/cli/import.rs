@@ -20,7 +20,7 @@ use crate::written::Written;
 /// Reads JSON and JSONL of our own, SRT, WebVTT, Whisper and WhisperX, COCO results, YOLO labels
 /// (a folder), MOT challenge and VATIC files. Importing the same again changes nothing; a changed
 /// file of the same name takes the place of what it gave before. What other files, tools or models
-/// gave stands beside it, unless --replace is given.
+/// gave stands beside it, unless --replace is given. A file called - is standard input.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The video
@@ -118,6 +118,12 @@ impl Import {
                  the other files give",
             ));
         }
+        let from_stdin = files.iter().filter(|(_, path)| is_stdin(path)).count();
+        if from_stdin > 1 || (from_stdin == 1 && self.strict && files.len() > 1) {
+            return Err(Error::invalid(
+                "standard input can be read once: give it alone with --strict, and for one kind",
+            ));
+        }
         let options = self.options()?;
         let engine = globals.open().await?;
         // All files are looked at before the first is written.
@@ -147,7 +153,7 @@ impl Import {
             // The second file of a kind stands beside the first.
             let replace = self.replace && replaced.insert(kind.clone());
             let options = ImportOptions { kind, replace, ..options.clone() };
-            let imported = engine.import_file(&self.video, path, options).await?;
+            let imported = import_one(engine, &self.video, path, options).await?;
             done.push(FromFile { file, imported: Written::by(engine, imported).await? });
         }
         Ok(())
@@ -188,6 +194,23 @@ impl Import {
             ..ImportOptions::default()
         })
     }
+}
+
+async fn import_one(
+    engine: &Rushes,
+    video: &str,
+    path: &Path,
+    options: ImportOptions,
+) -> Result<Imported> {
+    if !is_stdin(path) {
+        return engine.import_file(video, path, options).await;
+    }
+    let spooled = engine.spool(tokio::io::stdin(), u64::MAX).await?;
+    engine.import_spooled(video, &spooled, options).await
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 fn schema(path: &Path) -> Result<Value> {

@@ -41,8 +41,8 @@ use output::Output;
 
 /// The data plane for video agents: frames, captions, transcripts, objects and memory.
 ///
-/// A video is named by its id, a unique prefix of an id, or its file name. Times are seconds of
-/// media time (12.5) or what a clock shows (0:12.5, 1:02:03).
+/// A video is named by its id, a unique prefix of it (4 digits or more), or its file name. Times are
+/// seconds of media time (12.5) or what a clock shows (0:12.5, 1:02:03).
 #[derive(Debug, Parser)]
 #[command(name = "rushes", version, after_help = "rushes --help lists the settings and the exit codes.",
           after_long_help = format!("{}\n{}", globals::listed(), exit::CODES))]

@@ -113,6 +113,29 @@ fn a_batch_goes_on_past_a_bad_file_and_names_it() {
 }
 
 #[test]
+fn a_batch_goes_on_past_a_folder_without_videos() {
+    let (library, empty) = (Library::new(), tempfile::tempdir().unwrap());
+    let run = library.run(["ingest".as_ref(), empty.path().as_os_str(), media::clip().as_os_str()]);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stderr.contains("no video file in"), "{run:?}");
+    assert!(library.run(["ls"]).text().contains("clip.mp4"));
+    let nothing = Library::new();
+    assert_eq!(nothing.run(["ingest".as_ref(), empty.path().as_os_str()]).code, 3);
+    assert!(!nothing.path().join("rushes.db").exists(), "a library was made for nothing");
+}
+
+#[test]
+fn an_import_reads_standard_input_once() {
+    let (library, id) = Library::with_clip();
+    let captions = br#"{"start": 0, "end": 1, "text": "a heron lands"}"#;
+    let run = library.run_with(["import", &id, "--captions", "-"], captions);
+    assert!(run.code == 0 && run.text().contains("1 caption"), "{run:?}");
+    assert!(library.run(["search", "heron"]).text().contains("heron"));
+    let run = library.run_with(["import", &id, "--captions", "-", "--kind", "ocr", "-"], captions);
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
 fn a_folder_is_searched_and_standard_input_needs_a_name() {
     let library = Library::new();
     let folder = tempfile::tempdir().unwrap();

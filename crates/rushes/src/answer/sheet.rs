@@ -286,13 +286,13 @@ fn description(video: &Video, chosen: &[&Entry], grid: Grid, frames: usize) -> S
     let last = chosen.last().map_or(0.0, |frame| frame.start);
     let times: Vec<String> = (1..)
         .zip(chosen)
-        .map(|(n, frame): (u32, _)| format!("{n}={}", clock::label(frame.start)))
+        .map(|(n, frame): (u32, _)| format!("{n}={}", clock::moment(frame.start)))
         .collect();
     format!(
         "video {} from {} to {}: {} of {frames} frames, {} columns x {} rows in reading order: {}",
         video.id,
-        clock::label(first),
-        clock::label(last),
+        clock::moment(first),
+        clock::moment(last),
         chosen.len(),
         grid.columns,
         grid.rows,

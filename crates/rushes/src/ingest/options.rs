@@ -45,7 +45,7 @@ pub struct IngestOptions {
     pub similarity: f32,
     /// Look for subtitle, caption, transcript and object files beside the video.
     pub sidecars: bool,
-    /// The video's name; the file name when not given.
+    /// The video's name, the file name when not given; another name of a video that is known.
     pub name: Option<String>,
 }
 

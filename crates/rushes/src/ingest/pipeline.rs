@@ -132,6 +132,7 @@ impl Rushes {
         let kinds = [EntryKind::frame()];
         let finished = store.finish_ingest(&video, run.id, &kinds, Older::Keep).await?;
         self.applied(&finished.change).await;
+        self.learn_name(&video, &identity.name).await?;
         ingested.frames = finished.added;
         Ok((video, Some(probe), ingested))
     }
@@ -198,12 +199,13 @@ impl Rushes {
     async fn describe(&self, identity: &Identity, probe: &Probe) -> Result<Video> {
         let known = self.inner.store.video_by_hash(&identity.hash).await?;
         let path = (!identity.owned).then(|| identity.file.to_string_lossy().into_owned());
+        let name = known.as_ref().map_or(&identity.name, |known| &known.name).clone();
         let (media, known_path, thumbnail) =
             known.map(|video| (video.media, video.path, video.thumbnail)).unwrap_or_default();
         Ok(Video {
             id: identity.id.clone(),
             hash: identity.hash,
-            name: identity.name.clone(),
+            name,
             path: path.or(known_path),
             media,
             size: identity.size,

@@ -11,40 +11,63 @@ const ENDINGS: &[&str] = &[
     "mxf", "ogm", "ogv", "ts", "vob", "webm", "wmv",
 ];
 
-/// The files that `sources` mean: as named, each folder replaced by its videos in order of path.
-pub(super) fn find(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for source in sources {
-        if !source.is_dir() {
-            files.push(source.clone());
-            continue;
-        }
-        let found = videos_below(source)?;
-        if found.is_empty() {
-            let why = format!("no video file in {} (by ending)", source.display());
-            return Err(Error::not_found(why));
-        }
-        files.extend(found);
-    }
-    Ok(files)
+/// What a batch means.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The files as named, each folder replaced by its videos in order of path.
+    pub(super) files: Vec<PathBuf>,
+    /// Folders that could not be read or hold no video, and why.
+    pub(super) unread: Vec<(PathBuf, Error)>,
 }
 
-/// Links to folders are not followed: they may lead back up.
-fn videos_below(folder: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for item in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
-            let item = item.map_err(|error| unreadable(&folder, error))?;
-            let kind = item.file_type().map_err(|error| unreadable(&item.path(), error))?;
-            if kind.is_dir() {
-                folders.push(item.path());
-            } else if is_video(&item.path()) && item.path().is_file() {
-                found.insert(item.path());
-            }
+/// The files that `sources` mean.
+pub(super) fn find(sources: &[PathBuf]) -> Found {
+    let mut found = Found::default();
+    for source in sources {
+        if source.is_dir() {
+            found.search(source);
+        } else {
+            found.files.push(source.clone());
         }
     }
-    Ok(found)
+    found
+}
+
+impl Found {
+    fn search(&mut self, top: &Path) {
+        let mut videos = BTreeSet::new();
+        let mut folders = vec![top.to_owned()];
+        let before = self.unread.len();
+        while let Some(folder) = folders.pop() {
+            if let Err(error) = look_into(&folder, &mut videos, &mut folders) {
+                self.unread.push((folder, error));
+            }
+        }
+        if videos.is_empty() && self.unread.len() == before {
+            let why = format!("no video file in {} (by ending)", top.display());
+            self.unread.push((top.to_owned(), Error::not_found(why)));
+        }
+        self.files.extend(videos);
+    }
+}
+
+/// Notes the videos and folders of a folder. Links to folders are not followed: they may lead back
+/// up.
+fn look_into(
+    folder: &Path,
+    videos: &mut BTreeSet<PathBuf>,
+    folders: &mut Vec<PathBuf>,
+) -> Result<()> {
+    for item in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let item = item.map_err(|error| unreadable(folder, error))?;
+        let kind = item.file_type().map_err(|error| unreadable(&item.path(), error))?;
+        if kind.is_dir() {
+            folders.push(item.path());
+        } else if is_video(&item.path()) && item.path().is_file() {
+            videos.insert(item.path());
+        }
+    }
+    Ok(())
 }
 
 fn is_video(path: &Path) -> bool {
@@ -68,7 +91,8 @@ mod tests {
         for name in ["c.MP4", "a.mkv", "notes.txt", "b/z.webm"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        let found = find(&[folder.path().to_owned(), "x.bin".into()]).unwrap();
+        let Found { files: found, unread } = find(&[folder.path().to_owned(), "x.bin".into()]);
+        assert!(unread.is_empty());
         let names = ["a.mkv", "b/z.webm", "c.MP4"].map(|name| folder.path().join(name));
         assert_eq!(found[..3], names);
         assert_eq!(found[3..], [PathBuf::from("x.bin")]);
@@ -77,7 +101,9 @@ mod tests {
     #[test]
     fn a_folder_without_videos_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let error = find(&[folder.path().to_owned()]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let found = find(&[folder.path().to_owned(), "x.mp4".into()]);
+        assert_eq!(found.files, [PathBuf::from("x.mp4")], "the batch goes on");
+        let [(path, error)] = found.unread.as_slice() else { panic!("{found:?}") };
+        assert_eq!((path.as_path(), error.kind()), (folder.path(), ErrorKind::NotFound));
     }
 }

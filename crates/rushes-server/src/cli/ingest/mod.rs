@@ -29,7 +29,7 @@ pub(crate) struct Ingest {
     /// Video files or folders; - reads standard input and needs --name
     #[arg(required = true, value_name = "FILE|DIR|-")]
     sources: Vec<PathBuf>,
-    /// The video's name, for one source [default: its file name]
+    /// The video's name, for one source [default: its file name]; of a known video, another name
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -95,20 +95,15 @@ struct Failure {
 impl Ingest {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<ExitCode> {
         let options = self.options()?;
-        let files = files::find(&self.sources)?;
-        self.check_name(&files)?;
-        let engine = globals.open_or_make().await?;
+        let found = files::find(&self.sources);
+        self.check_name(&found.files)?;
         let mut failures = Vec::new();
-        for file in files {
-            let shown = file.display().to_string();
-            match take_in(&engine, &file, options.clone(), out).await {
-                Ok(ingested) => tell(out, &shown, &Written::by(&engine, ingested).await?)?,
-                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                Err(error) => {
-                    tell_failure(out, &shown, &error)?;
-                    failures.push(Failure { file: shown, error });
-                }
-            }
+        for (folder, error) in found.unread {
+            failures.push(failed(out, folder.display().to_string(), error)?);
+        }
+        if !found.files.is_empty() {
+            let engine = globals.open_or_make().await?;
+            take_in_all(&engine, found.files, &options, &mut failures, out).await?;
         }
         summarise(out, &failures)?;
         let kinds: Vec<ErrorKind> = failures.iter().map(|failed| failed.error.kind()).collect();
@@ -152,6 +147,24 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+async fn take_in_all(
+    engine: &Rushes,
+    files: Vec<PathBuf>,
+    options: &IngestOptions,
+    failures: &mut Vec<Failure>,
+    out: &Output,
+) -> Result<()> {
+    for file in files {
+        let shown = file.display().to_string();
+        match take_in(engine, &file, options.clone(), out).await {
+            Ok(ingested) => tell(out, &shown, &Written::by(engine, ingested).await?)?,
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+            Err(error) => failures.push(failed(out, shown, error)?),
+        }
+    }
+    Ok(())
+}
+
 async fn take_in(
     engine: &Rushes,
     file: &Path,
@@ -182,7 +195,8 @@ fn tell(out: &Output, file: &str, ingested: &Written<Ingested>) -> Result<()> {
     }
     let ingested = &ingested.done;
     let Ingested { video, name, frames, duplicates, bytes, .. } = ingested;
-    let mut line = format!("{video} {name}: {frames} frames");
+    let s = if *frames == 1 { "" } else { "s" };
+    let mut line = format!("{video} {name}: {frames} frame{s}");
     if *duplicates > 0 {
         line += &format!(" ({duplicates} like the one before)");
     }
@@ -200,12 +214,13 @@ fn tell(out: &Output, file: &str, ingested: &Written<Ingested>) -> Result<()> {
     out.text(line)
 }
 
-fn tell_failure(out: &Output, file: &str, error: &Error) -> Result<()> {
-    if !out.json {
-        return Ok(());
+/// A failure, which readers of JSON are told at once.
+fn failed(out: &Output, file: String, error: Error) -> Result<Failure> {
+    if out.json {
+        let kind = fate::of(error.kind()).name;
+        out.event(&Told::Failed { file: &file, kind, message: error.to_string() })?;
     }
-    let kind = fate::of(error.kind()).name;
-    out.event(&Told::Failed { file, kind, message: error.to_string() })
+    Ok(Failure { file, error })
 }
 
 /// Lists the failures for people; JSON readers had each as an event.
