@@ -11,6 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use quick_cache::DefaultHashBuilder;
+
 use super::index;
 use crate::entry::{HEADER, Header, read_seen};
 
@@ -54,7 +56,7 @@ pub(crate) struct Segments {
     segments: VecDeque<Segment>,
     /// The number of the next segment; never used twice, as a reader may still hold a slot.
     next: u64,
-    index: HashMap<Name, Slot>,
+    index: HashMap<Name, Slot, DefaultHashBuilder>,
     pub(crate) evictions: u64,
 }
 
@@ -73,11 +75,16 @@ impl Segments {
             segment_bytes,
             segments: VecDeque::new(),
             next: ids.last().map_or(1, |last| last + 1),
-            index: HashMap::new(),
+            index: HashMap::default(),
             evictions: 0,
         };
         for id in ids {
             all.adopt(id)?;
+        }
+        // In one go: a table that grows on the way is filled twice over.
+        all.index.reserve(all.segments.iter().map(|segment| segment.records.len()).sum());
+        for segment in &all.segments {
+            all.index.extend(segment.records.iter().copied());
         }
         all.make_room(0)?;
         Ok(all)
@@ -93,7 +100,6 @@ impl Segments {
             }
             None => walk(id, file, length)?,
         };
-        self.index.extend(segment.records.iter().copied());
         self.segments.push_back(segment);
         Ok(())
     }
