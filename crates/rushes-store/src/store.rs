@@ -96,6 +96,8 @@ pub trait Store: Send + Sync + 'static {
         }
         Ok(pages)
     }
+    /// How many entries a question finds on all its pages; its `limit` and `after` do not count.
+    async fn count(&self, query: &EntryQuery) -> Result<u64>;
     /// One entry; `None` when it never existed, was deleted or is not yet visible.
     async fn entry(&self, id: EntryId) -> Result<Option<Entry>>;
     /// Whether an id was ever given (a gone entry, as opposed to one that never was).

@@ -1,7 +1,10 @@
 //! `rushes show`: what is known of a video, or its entries.
 
+use std::pin::pin;
+
 use clap::Args;
-use rushes::read::{Entries, EntriesRequest};
+use futures::TryStreamExt;
+use rushes::read::{Entries, EntriesRequest, Total};
 use rushes::store::{Entry, Timeline, Video};
 use rushes::{Result, Rushes};
 use serde::Serialize;
@@ -11,7 +14,7 @@ use super::globals::Globals;
 use super::ls::{more, picture};
 use super::output::Output;
 use super::table::Table;
-use crate::words::{Bytes, begins, clock, ends};
+use crate::words::{self, Bytes, begins, clock, ends};
 
 /// Show what is known of a video; with --kind or a window its entries
 #[derive(Debug, Args)]
@@ -31,6 +34,12 @@ pub(crate) struct Show {
     /// Go on after an earlier page
     #[arg(long)]
     cursor: Option<String>,
+    /// Say how many there are on all pages, too: none, exact or estimated
+    #[arg(long, value_parser = words::choice::<Total>, default_value = "none", hide_default_value = true)]
+    total: Total,
+    /// All pages; with --json an entry a line. --limit is how many are read at a time
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Serialize)]
@@ -42,6 +51,9 @@ struct Known {
 impl Show {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
         let engine = globals.open().await?;
+        if self.all {
+            return all(&engine, self.request(), out).await;
+        }
         if self.asks_for_entries() {
             let entries = engine.entries(&self.request()).await?;
             return out.answer(&entries, entries_text);
@@ -50,7 +62,7 @@ impl Show {
     }
 
     fn asks_for_entries(&self) -> bool {
-        let paged = self.limit.is_some() || self.cursor.is_some();
+        let paged = self.limit.is_some() || self.cursor.is_some() || self.total != Total::None;
         paged || self.window.is_given() || self.model.is_some() || !self.kinds.kinds.is_empty()
     }
 
@@ -63,8 +75,28 @@ impl Show {
             model: self.model,
             limit: self.limit,
             cursor: self.cursor,
+            total: self.total,
         }
     }
+}
+
+/// Prints page after page as they come.
+async fn all(engine: &Rushes, request: EntriesRequest, out: &Output) -> Result<()> {
+    let mut pages = pin!(engine.entries_stream(request));
+    let mut found = false;
+    while let Some(mut page) = pages.try_next().await? {
+        if out.json {
+            page.items.iter().try_for_each(|entry| out.event(entry))?;
+            continue;
+        }
+        // What follows is here.
+        page.next = None;
+        let rows = entries_text(&page);
+        let rows = if found { rows.split_once('\n').map_or("", |(_, rows)| rows) } else { &rows };
+        out.text(rows)?;
+        found = true;
+    }
+    Ok(())
 }
 
 async fn known(engine: &Rushes, name: &str) -> Result<Known> {
@@ -123,6 +155,10 @@ fn entries_text(entries: &Entries) -> String {
     let mut text = table.text();
     if table.is_empty() {
         text += "none found\n";
+    }
+    if let Some(total) = &entries.total {
+        let about = if total.exact { "" } else { "about " };
+        text += &format!("{about}{} in all\n", total.count);
     }
     for kind in &entries.never_computed {
         text += &format!("{kind}: never computed for this video\n");

@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use rushes::Error;
 use rushes::import::{Format, ImportOptions, Imported};
-use rushes::read::{Entries, EntriesRequest};
+use rushes::read::{Entries, EntriesRequest, Total};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -14,6 +15,7 @@ use utoipa_axum::routes;
 use super::answer::Answer;
 use super::app::App;
 use super::asking::{self, Json, Path, Query};
+use super::lines;
 use super::problem::Problem;
 use super::videos::spooled;
 use crate::words::{self, Seconds};
@@ -42,9 +44,17 @@ struct Window {
     limit: Option<usize>,
     /// The `next` of the page before.
     cursor: Option<String>,
+    /// Whether to say how many entries there are on all pages.
+    #[serde(default)]
+    #[param(inline)]
+    total: Total,
 }
 
 /// Entries in a window of time, in time order.
+///
+/// A client that accepts `application/x-ndjson` gets all of them, from `cursor` on, one a line:
+/// `limit` is how many are read at a time. The header `Rushes-Never-Computed` names kinds that were
+/// never computed for this video.
 #[utoipa::path(get, path = "/v1/videos/{id}/entries", tag = "entries",
     params(("id" = String, Path, description = "Id, unique prefix of an id, or name"), Window),
     responses((status = 200, body = Entries), (status = 400, body = Problem),
@@ -53,7 +63,8 @@ async fn entries(
     State(app): State<App>,
     Path(id): Path<String>,
     Query(window): Query<Window>,
-) -> Result<Answer<Entries>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let request = EntriesRequest {
         video: id,
         kinds: window.kind,
@@ -62,9 +73,15 @@ async fn entries(
         model: window.model,
         limit: window.limit,
         cursor: window.cursor,
+        total: window.total,
     };
+    if lines::wanted(&headers) {
+        return lines::of_entries(&app.engine, request).await;
+    }
     let entries = app.engine.entries(&request).await?;
-    Ok(Answer::of(entries, |entries| &mut entries.served))
+    let mut response = Answer::of(entries, |entries| &mut entries.served).into_response();
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// The same window of many videos.
@@ -84,6 +101,9 @@ struct Many {
     model: Option<String>,
     /// Entries for each video, 1 to 1000; 100 when not given.
     limit: Option<usize>,
+    /// Whether to say how many entries each video has on all pages.
+    #[serde(default)]
+    total: Total,
 }
 
 /// What each video had, in the order of the request.
@@ -126,6 +146,7 @@ async fn of_many(
         model: many.model.clone(),
         limit: many.limit,
         cursor: None,
+        total: many.total,
     };
     let requests: Vec<_> = many.videos.iter().map(request).collect();
     let answers = app.engine.entries_of(&requests).await;

@@ -20,6 +20,7 @@ mod entries;
 mod frames;
 mod guard;
 mod health;
+mod lines;
 mod linger;
 mod media;
 mod memory;

@@ -136,6 +136,17 @@ fn an_import_reads_standard_input_once() {
 }
 
 #[test]
+fn all_pages_come_in_one_go() {
+    let (library, id) = Library::with_entries();
+    let page = library.run(["show", &id, "--kind", "frame", "--limit", "2", "--total", "exact"]);
+    let all = library.run(["show", &id, "--kind", "frame", "--limit", "2", "--all"]).text();
+    let lines = library.run(["--json", "show", &id, "--kind", "frame", "--limit", "2", "--all"]);
+    let count = lines.events().len();
+    assert!(page.text().contains(&format!("\n{count} in all\n")) && count > 2, "{page:?}");
+    assert_eq!(all.lines().count(), count + 1, "one heading: {all}");
+}
+
+#[test]
 fn a_folder_is_searched_and_standard_input_needs_a_name() {
     let library = Library::new();
     let folder = tempfile::tempdir().unwrap();

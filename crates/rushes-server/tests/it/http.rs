@@ -313,3 +313,29 @@ fn a_write_answers_a_token_that_another_server_honours() {
     assert_eq!(messages(other.get_with(&path, &[("rushes-token", token)])), 1);
     other.get_with(&path, &[("rushes-token", "nonsense")]).problem(400);
 }
+
+#[test]
+fn a_timeline_is_streamed_as_lines() {
+    let (library, id) = Library::with_entries();
+    let server = Server::start(&library);
+    let path = format!("/v1/videos/{id}/entries?kind=frame,caption,ocr&limit=2&total=exact");
+    let page = server.get(&path);
+    let all = page.json()["total"]["count"].as_u64().unwrap();
+    assert_eq!(page.json()["items"].as_array().unwrap().len(), 2);
+    let lines = server.get_with(&path, &[("accept", "application/x-ndjson")]);
+    assert_eq!((lines.status, lines.header("content-type")), (200, "application/x-ndjson"));
+    assert_eq!(lines.header("rushes-total"), all.to_string());
+    assert_eq!(lines.header("rushes-never-computed"), "ocr");
+    let text = lines.text();
+    let entries: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len() as u64, all);
+    assert_eq!(entries[..2], page.json()["items"].as_array().unwrap()[..]);
+    let refused = server.get_with(
+        "/v1/videos/nobody/entries",
+        &[("accept", "application/x-ndjson, application/json;q=0.1")],
+    );
+    refused.problem(404);
+    let declined = server.get_with(&path, &[("accept", "application/x-ndjson;q=0")]);
+    assert_eq!(declined.header("content-type"), "application/json");
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use deadpool_postgres::{Client, GenericClient};
 use futures::future::try_join_all;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
 use super::ask::{self, number};
@@ -47,34 +48,43 @@ const FARTHEST: f64 = 1e300;
 fn page_sql() -> String {
     let stretch = |condition: &str| {
         format!(
-            "(SELECT {ENTRY} FROM entries e WHERE e.lane = c.lane AND (e.starts, e.id) > ($4, $5)
+            "(SELECT {ENTRY} FROM entries e WHERE e.lane = c.lane AND (e.starts, e.id) > ($7, $8)
               AND {condition} ORDER BY e.starts, e.id LIMIT $9)"
         )
     };
-    // Rounded towards the past: durations and this difference are rounded numbers.
-    let near = stretch(
-        "NOT e.long AND e.starts >= $8 - c.longest - (abs($8) + c.longest) * 8.9e-16
-         AND e.starts < $6 AND e.ends > $6",
-    );
-    let long = stretch("e.long AND e.starts < $6 AND e.ends > $6");
-    let within = stretch("e.starts >= $6 AND e.starts < $7");
+    let [long, near, within] = [LONG_BEFORE, NEAR_BEFORE, WITHIN].map(stretch);
     format!(
-        "WITH c AS (
-             SELECT {LANE}, l.longest FROM videos v JOIN lanes l ON l.video = v.row
+        "WITH {}
+         SELECT c.lane, c.video, c.kind, c.tool, c.version, c.model, c.params, {ENTRY}
+         FROM c CROSS JOIN LATERAL ({long} UNION ALL {near} UNION ALL {within}) e
+         ORDER BY e.starts, e.id LIMIT $9",
+        asked(&format!("{LANE}, l.longest"))
+    )
+}
+
+/// What of a lane a window holds, in three parts that exclude each other. Rounded towards the past:
+/// durations and this difference are rounded numbers.
+const NEAR_BEFORE: &str =
+    "NOT e.long AND e.starts >= $6 - c.longest - (abs($6) + c.longest) * 8.9e-16
+     AND e.starts < $4 AND e.ends > $4";
+const LONG_BEFORE: &str = "e.long AND e.starts < $4 AND e.ends > $4";
+const WITHIN: &str = "e.starts >= $4 AND e.starts < $5";
+
+/// The visible lanes that a question is about, as `c`.
+fn asked(columns: &str) -> String {
+    format!(
+        "c AS (
+             SELECT {columns} FROM videos v JOIN lanes l ON l.video = v.row
              AND l.run IS NULL JOIN recipes r ON r.id = l.recipe
              WHERE v.id = $1 AND v.ready AND ($2::text[] IS NULL OR l.kind = ANY ($2))
              AND ($3::text IS NULL OR r.model = $3)
-         )
-         SELECT c.lane, c.video, c.kind, c.tool, c.version, c.model, c.params, {ENTRY}
-         FROM c CROSS JOIN LATERAL ({long} UNION ALL {near} UNION ALL {within}) e
-         ORDER BY e.starts, e.id LIMIT $9"
+         )"
     )
 }
 
 /// A page of a window, as of one moment: it is one statement.
 pub(super) async fn page(db: &impl GenericClient, query: &EntryQuery) -> Result<Page<Entry>> {
-    let kinds: Option<Vec<&str>> =
-        (!query.kinds.is_empty()).then(|| query.kinds.iter().map(Kind::as_str).collect());
+    let kinds = kinds(query);
     let model = query.model.as_deref().map(pack);
     let begin = Cursor { start: f64::NEG_INFINITY, id: EntryId::MIN };
     let after = query.after.unwrap_or(begin);
@@ -87,11 +97,11 @@ pub(super) async fn page(db: &impl GenericClient, query: &EntryQuery) -> Result<
             &query.video.as_str(),
             &kinds,
             &model,
-            &after.start,
-            &after.id,
             &window.from,
             &window.to,
             &back,
+            &after.start,
+            &after.id,
             &number(query.limit.saturating_add(1)),
         ],
     )
@@ -102,6 +112,31 @@ pub(super) async fn page(db: &impl GenericClient, query: &EntryQuery) -> Result<
     let next = items.last().filter(|_| more);
     let next = next.map(|entry| Cursor { start: entry.start, id: entry.id });
     Ok(Page { items, next })
+}
+
+/// How many entries there are on all pages of a window.
+pub(super) async fn count(db: &impl GenericClient, query: &EntryQuery) -> Result<u64> {
+    let of = |condition: &str| {
+        format!("(SELECT count(*) FROM entries e WHERE e.lane = c.lane AND {condition})")
+    };
+    let sql = format!(
+        "WITH {} SELECT coalesce(sum({} + {} + {}), 0)::bigint FROM c",
+        asked("l.id AS lane, l.longest"),
+        of(LONG_BEFORE),
+        of(NEAR_BEFORE),
+        of(WITHIN),
+    );
+    let window = query.window;
+    let back = window.from.clamp(-FARTHEST, FARTHEST);
+    let (kinds, model) = (kinds(query), query.model.as_deref().map(pack));
+    let params: [&(dyn ToSql + Sync); 6] =
+        [&query.video.as_str(), &kinds, &model, &window.from, &window.to, &back];
+    let rows = ask::rows(db, &sql, &params).await?;
+    rows.first().map_or(Ok(0), |row| Ok(unsigned(row.try_get(0)?)))
+}
+
+fn kinds(query: &EntryQuery) -> Option<Vec<&str>> {
+    (!query.kinds.is_empty()).then(|| query.kinds.iter().map(Kind::as_str).collect())
 }
 
 /// Entries from rows that hold [`LANE`] and [`ENTRY`]; what those of a lane share is read once.

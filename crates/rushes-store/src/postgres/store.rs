@@ -104,6 +104,10 @@ impl Store for PostgresStore {
         entries::pages(&mut self.pool.get().await?, queries).await
     }
 
+    async fn count(&self, query: &EntryQuery) -> Result<u64> {
+        entries::count(&self.pool.get().await?, query).await
+    }
+
     async fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
         entries::entry(&self.pool.get().await?, id).await
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::rows::{self, ENTRY, LANE, LANE_COLUMNS, Lane};
 use crate::error::{Error, Result};
-use crate::model::{Entry, EntryId, Kind, Timeline, VideoId};
+use crate::model::{Entry, EntryId, Kind, Timeline, VideoId, Window};
 use crate::page::{Cursor, Page};
 use crate::prepare::LONG;
 use crate::query::EntryQuery;
@@ -58,12 +58,35 @@ pub(super) fn pages(db: &Connection, queries: &[EntryQuery]) -> Result<Vec<Page<
     queries.iter().map(|query| page_of(&snapshot, query)).collect()
 }
 
-fn page_of(snapshot: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
+/// How many entries there are on all pages of a window, as of one moment.
+pub(super) fn count(db: &Connection, query: &EntryQuery) -> Result<u64> {
+    let snapshot = db.unchecked_transaction()?;
+    let lanes = asked(&snapshot, query)?;
+    if query.window == Window::ALL {
+        return Ok(lanes.iter().map(|lane| lane.count).sum());
+    }
+    let whole = EntryQuery { after: None, ..query.clone() };
+    let mut count = 0;
+    for stretch in stretches(&whole, &lanes) {
+        for lane in &lanes {
+            count += stretch.count(&snapshot, lane)?;
+        }
+    }
+    Ok(count)
+}
+
+/// The visible lanes that a question is about.
+fn asked(snapshot: &Connection, query: &EntryQuery) -> Result<Vec<Lane>> {
     let mut lanes = lanes(snapshot, &query.video)?;
     lanes.retain(|lane| {
         (query.kinds.is_empty() || query.kinds.contains(&lane.kind))
             && query.model.as_ref().is_none_or(|model| *model == lane.recipe.model)
     });
+    Ok(lanes)
+}
+
+fn page_of(snapshot: &Connection, query: &EntryQuery) -> Result<Page<Entry>> {
+    let lanes = asked(snapshot, query)?;
     let wanted = query.limit.saturating_add(1);
     let mut items = Vec::new();
     for stretch in stretches(query, &lanes) {
@@ -163,26 +186,34 @@ impl Stretch {
         Ok(entries)
     }
 
+    /// How many entries of a lane are in it.
+    fn count(&self, db: &Connection, lane: &Lane) -> Result<u64> {
+        let mut statement = db.prepare_cached(&format!("SELECT count(*) {}", self.of_lane(5)))?;
+        let (start, id) = self.after;
+        let bounds = params![start, id, self.before, self.reaches, lane.id];
+        let count: i64 = statement.query_row(bounds, |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
     fn sql(&self, lanes: usize) -> String {
+        let one = |lane: usize| format!("SELECT {ENTRY} {}", self.of_lane(lane + 6));
+        let all: Vec<String> = (0..lanes).map(one).collect();
+        all.join(" UNION ALL ") + " ORDER BY 3, 1 LIMIT ?5"
+    }
+
+    /// Which rows it is, of the lane that is the parameter of this number.
+    fn of_lane(&self, parameter: usize) -> String {
         let index = if self.long { "entries_long" } else { "entries_in_time" };
-        let mut sql = String::new();
-        for lane in 0..lanes {
-            let union = if lane == 0 { "" } else { " UNION ALL " };
+        let mut sql = format!(
+            "FROM entries e INDEXED BY {index} WHERE e.lane = ?{parameter} \
+             AND (e.starts, e.id) > (?1, ?2) AND e.starts < ?3"
+        );
+        // The parameter is there in either case.
+        sql.push_str(if self.reaches.is_some() { " AND e.ends > ?4" } else { " AND ?4 IS NULL" });
+        if self.long {
             // Writing to a String cannot fail.
-            let _ = write!(
-                sql,
-                "{union}SELECT {ENTRY} FROM entries e INDEXED BY {index} WHERE e.lane = ?{} \
-                 AND (e.starts, e.id) > (?1, ?2) AND e.starts < ?3",
-                lane + 6
-            );
-            if self.reaches.is_some() {
-                sql.push_str(" AND e.ends > ?4");
-            }
-            if self.long {
-                let _ = write!(sql, " AND e.ends - e.starts > {LONG:.1}");
-            }
+            let _ = write!(sql, " AND e.ends - e.starts > {LONG:.1}");
         }
-        sql.push_str(" ORDER BY 3, 1 LIMIT ?5");
         sql
     }
 }

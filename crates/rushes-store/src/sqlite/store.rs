@@ -102,6 +102,11 @@ impl Store for SqliteStore {
         self.readers.short(|db| entries::pages(db, queries)).await
     }
 
+    async fn count(&self, query: &EntryQuery) -> Result<u64> {
+        let query = query.clone();
+        self.readers.long(move |db| entries::count(db, &query)).await
+    }
+
     async fn entry(&self, id: EntryId) -> Result<Option<Entry>> {
         self.readers.short(|db| entries::entry(db, id)).await
     }

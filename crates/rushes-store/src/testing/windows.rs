@@ -94,7 +94,10 @@ async fn compare(store: &Handle, video: &Video, rows: &[Row], asked: &[Asked]) {
             .iter()
             .map(|entry| usize::try_from(entry.data["n"].as_u64().unwrap()).unwrap())
             .collect();
-        assert_eq!(found, naive(rows, asked), "{asked:?}");
+        let expected = naive(rows, asked);
+        assert_eq!(found, expected, "{asked:?}");
+        let count = store.count(&query(video, asked)).await.unwrap();
+        assert_eq!(count, expected.len() as u64, "{asked:?}");
     }
 }
 

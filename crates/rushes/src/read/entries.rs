@@ -12,6 +12,7 @@ use super::fetch::From;
 use super::key::Scopes;
 use super::segments::Ask;
 use super::served::{Served, Tier};
+use super::total::{Counted, Total};
 use crate::engine::Rushes;
 use crate::error::{Error, Result};
 
@@ -40,6 +41,8 @@ pub struct EntriesRequest {
     pub limit: Option<usize>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
+    /// Whether the answer says how many there are on all pages.
+    pub total: Total,
 }
 
 /// A page of entries.
@@ -53,6 +56,9 @@ pub struct Entries {
     /// The next page's cursor; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How many there are on all pages, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Counted>,
     /// Which of the asked kinds were never computed for this video (as opposed to: none found).
     #[serde(default)]
     pub never_computed: Vec<String>,
@@ -77,10 +83,10 @@ impl Rushes {
         let asks: Vec<Ask> = asked.iter().flatten().map(|(ask, _)| ask.clone()).collect();
         let mut pages = self.pages(&asks).await.into_iter();
         let mut answers = Vec::with_capacity(requests.len());
-        for asked in asked {
+        for (request, asked) in requests.iter().zip(asked) {
             answers.push(match asked {
                 Ok((ask, tier)) => match pages.next() {
-                    Some(Ok(page)) => self.answered(&ask, page, tier, began).await,
+                    Some(Ok(page)) => self.answered(&ask, request.total, page, tier, began).await,
                     Some(Err(error)) => Err(error),
                     None => Err(Error::invalid("nothing was asked for")),
                 },
@@ -99,17 +105,20 @@ impl Rushes {
     async fn answered(
         &self,
         ask: &Ask,
+        total: Total,
         page: From<Page<Arc<Entry>>>,
         tier: Tier,
         began: Instant,
     ) -> Result<Entries> {
         let Ask { video, query } = ask;
         let known = self.known(&video.id).await?;
+        let total = self.total(total, video, query, &known.value).await?;
         let next = page.value.next.map(|place| cursor::write(place, &question(query)));
         let tier = tier.max(page.tier).max(known.tier);
         Ok(Entries {
             items: page.value.items,
             next,
+            total,
             never_computed: never_computed(&query.kinds, &known.value),
             served: self.inner.meter.note(tier, began),
         })
@@ -128,7 +137,9 @@ impl Rushes {
 
     /// Pages of entries: from the segments of their timelines, else by queries of their own.
     async fn pages(&self, asks: &[Ask]) -> Vec<Result<From<Page<Arc<Entry>>>>> {
-        asks.iter().for_each(|ask| self.note_read(&ask.video, &ask.query));
+        // Turning a page is no move over the timeline.
+        let moves = asks.iter().filter(|ask| ask.query.after.is_none());
+        moves.for_each(|ask| self.note_read(&ask.video, &ask.query));
         let assembled = match self.assembled(asks).await {
             Ok(assembled) => assembled,
             Err(error) => return asks.iter().map(|_| Err(error.clone())).collect(),

@@ -15,8 +15,10 @@ mod meter;
 mod segments;
 mod served;
 pub(crate) mod shared;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod total;
 
 pub(crate) use cursor::{opened, sealed};
 pub use entries::{Entries, EntriesRequest};
@@ -28,3 +30,4 @@ pub(crate) use key::Scopes;
 pub(crate) use meter::Meter;
 pub(crate) use served::Watch;
 pub use served::{Served, Tier};
+pub use total::{Counted, Total};

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use rushes_store::{Change, EntryQuery, Kind, Window};
 use tempfile::TempDir;
 
 use super::grid::tests::video;
-use super::{EntriesRequest, Tier};
+use super::{Counted, EntriesRequest, Tier, Total};
 use crate::config::Settings;
 use crate::engine::Rushes;
 use crate::import::ImportOptions;
@@ -63,12 +64,17 @@ impl Library {
             limit: request.limit.unwrap(),
             after: None,
         };
+        let mut found = 0;
         loop {
             let due = engine.inner.store.entries(&query).await.unwrap();
             let page = engine.entries(&request).await.unwrap();
             let due_items: Vec<_> = due.items.into_iter().map(std::sync::Arc::new).collect();
             prop_assert_eq!(&page.items, &due_items);
             prop_assert_eq!(page.next.is_some(), due.next.is_some());
+            found += due_items.len() as u64;
+            if page.next.is_none() {
+                prop_assert_eq!(page.total, Some(Counted { count: found, exact: true }));
+            }
             (request.cursor, query.after) = (page.next, due.next);
             if query.after.is_none() {
                 return Ok(());
@@ -120,6 +126,7 @@ fn read() -> impl Strategy<Value = Step> {
                 model,
                 limit: Some(limit),
                 cursor: None,
+                total: Total::Exact,
             };
             Step::Read { by, request }
         },
@@ -255,4 +262,43 @@ async fn many_videos_are_answered_in_one_call() {
     let again = engine.entries_of(&requests).await;
     let in_memory = again.iter().flatten().all(|answer| answer.served.tier == Tier::Memory);
     assert!(in_memory && again.iter().flatten().count() == 19);
+}
+
+/// A stream is all pages, each once; what is read ahead ends with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_brings_all_pages_and_ends_when_dropped() {
+    let library = Library::new().await;
+    library.import(0, "caption", &dense(), false).await;
+    let engine = &library.handles[0];
+    let request = EntriesRequest { limit: Some(7), ..captions(8.0, 24.0) };
+    let pages: Vec<_> = engine.entries_stream(request.clone()).try_collect().await.unwrap();
+    let sizes: Vec<usize> = pages.iter().map(|page| page.items.len()).collect();
+    assert_eq!(sizes, [vec![7; 22], vec![6]].concat());
+    let streamed: Vec<_> = pages.into_iter().flat_map(|page| page.items).collect();
+    assert_eq!(streamed, engine.entries(&captions(8.0, 24.0)).await.unwrap().items);
+
+    let mut cut = Box::pin(engine.entries_stream(request.clone()));
+    cut.try_next().await.unwrap().unwrap();
+    drop(cut);
+    let nobody = EntriesRequest { video: "nobody.mp4".to_owned(), ..request };
+    let failed: Vec<_> = engine.entries_stream(nobody).collect().await;
+    assert!(failed.len() == 1 && failed[0].is_err(), "{failed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_are_counted_or_estimated_and_say_which() {
+    let library = Library::new().await;
+    library.import(0, "caption", &dense(), false).await;
+    let engine = &library.handles[0];
+    let total = async |total, from, to| {
+        let request = EntriesRequest { limit: Some(5), total, ..captions(from, to) };
+        engine.entries(&request).await.unwrap().total.map(|total| (total.count, total.exact))
+    };
+    assert_eq!(total(Total::None, 8.0, 24.0).await, None);
+    assert_eq!(total(Total::Exact, 8.0, 24.0).await, Some((160, true)));
+    // 300 captions over the 30 seconds from 5 on.
+    assert_eq!(total(Total::Estimated, 8.0, 24.0).await, Some((160, false)));
+    assert_eq!(total(Total::Estimated, 0.0, 900.0).await, Some((300, false)));
+    library.import(0, "caption", &[(9.0, 1.0)], false).await;
+    assert_eq!(total(Total::Exact, 8.0, 24.0).await, Some((161, true)), "an import is counted");
 }
