@@ -1,27 +1,35 @@
-//! What would more memory give? Small copies of the memory tier, each of another capacity, follow a
-//! sample of the keys without their values and count what they would have hit.
+//! Small copies of the memory tier follow a sample of the keys without their values and count what
+//! they would have hit: copies of other capacities (what would more memory give?), and copies that
+//! go by other policies (by which one should memory?).
 //!
 //! Keys are sampled by their hash, so that all references to a sampled key are seen and none to any
 //! other: a copy that is as much smaller as the sample is then behaves as the whole would
 //! (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS", FAST 2015;
 //! Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature
-//! Simulations", USENIX ATC 2017). The copies run the very policy of the memory tier, so loops and
-//! scans show as they are. What was invalidated or expired is dropped from all of them: no capacity
-//! would have kept it.
+//! Simulations", USENIX ATC 2017). The copies evict as the memory tier does, so loops and scans show
+//! as they are. What was invalidated or expired is dropped from all of them: no capacity and no
+//! policy would have kept it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU32;
 
-use quick_cache::Weighter;
-use quick_cache::unsync;
-
+use crate::eviction::{Miniature, Name, Policy, Rivals, Tag};
 use crate::key::Key;
 use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicU8, Ordering};
 
 /// Capacities that are simulated, in units of the real one.
 const FACTORS: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
-/// Entries that the copy of the real capacity should hold.
+/// Entries that a copy of the real capacity should hold.
 const WANTED: u64 = 2_048;
+/// At most one key in so many is followed for the curve: there are more copies for that.
+const CURVE_LEAST: u64 = 8;
+/// At least one key in so many is followed.
+const THINNEST: u64 = 1 << 16;
+/// What the rivals may take is one in so many bytes of the tier, and what they take for an entry.
+const RIVALS: u64 = 256;
+const RIVALS_ENTRY: u64 = 256;
+
 /// Hit ratio against capacity since the cache was built, estimated from a sample.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
@@ -42,41 +50,64 @@ pub struct CurvePoint {
     pub hit_ratio: f64,
 }
 
-/// The name of a sampled key.
-pub(crate) type Tag = NonZeroU32;
-
 pub(crate) struct Ghosts {
     one_in: u32,
+    /// Of the keys that are followed, one in so many is for the curve, and for the rivals.
+    curve_every: u32,
+    rivals_every: u32,
     hasher: RandomState,
+    /// The number of the policy that memory goes by.
+    policy: AtomicU8,
     copies: Mutex<Copies>,
 }
 
 struct Copies {
+    rivals: Rivals,
+    /// References that were counted for the curve.
     references: u64,
-    each: Vec<Miniature>,
+    curve: Vec<Point>,
 }
 
-/// A copy of the memory tier that holds names and weights.
-struct Miniature {
+/// A copy of memory of another capacity.
+struct Point {
     capacity: u64,
-    map: unsync::Cache<u32, u64, ByValue>,
+    copy: Miniature,
     hits: u64,
 }
 
 impl Ghosts {
     /// Copies of a tier of `capacity` bytes, `room` of them for entries, that holds about `entries`.
     pub(crate) fn new(capacity: u64, room: u64, entries: u64) -> Self {
-        let one_in = u32::try_from(entries / WANTED).unwrap_or(u32::MAX).clamp(8, 1 << 16);
-        let miniature = |factor: f64| {
-            let whole = (capacity as f64 * factor) as u64;
+        let affordable = (entries * RIVALS_ENTRY).div_ceil((capacity / RIVALS).max(1));
+        let by_rivals = (entries / WANTED).max(affordable).clamp(1, THINNEST) as u32;
+        let by_curve = (entries / WANTED).clamp(CURVE_LEAST, THINNEST) as u32;
+        let one_in = by_rivals.min(by_curve);
+        let curve_every = by_curve.div_ceil(one_in);
+        let rivals_every = by_rivals.div_ceil(one_in);
+        let miniature = |factor: f64, one_in: u32| {
             let small = ((room as f64 * factor) as u64 / u64::from(one_in)).max(1);
-            let items = (entries as f64 * factor) as usize / one_in as usize;
-            let map = unsync::Cache::with_weighter(items.max(16), small, ByValue);
-            Miniature { capacity: whole, map, hits: 0 }
+            Miniature::new(small, (entries as f64 * factor) as usize / one_in as usize)
         };
-        let each = FACTORS.into_iter().map(miniature).collect();
-        let copies = Mutex::new(Copies { references: 0, each });
-        Self { one_in, hasher: RandomState::new(), copies }
+        let point = |factor: f64| Point {
+            capacity: (capacity as f64 * factor) as u64,
+            copy: miniature(factor, one_in * curve_every),
+            hits: 0,
+        };
+        let rivals = Rivals::new(|| miniature(1.0, one_in * rivals_every));
+        let curve = FACTORS.into_iter().map(point).collect();
+        Self {
+            one_in,
+            curve_every,
+            rivals_every,
+            hasher: RandomState::new(),
+            policy: AtomicU8::new(Policy::default() as u8),
+            copies: Mutex::new(Copies { rivals, references: 0, curve }),
+        }
+    }
+
+    /// The policy that does best.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::numbered(self.policy.load(Ordering::Relaxed))
     }
 
     /// The name of the key, if it is one of the sample.
@@ -92,9 +123,16 @@ impl Ghosts {
     #[cold]
     pub(crate) fn refer(&self, tag: Tag, weight: u64) {
         let Some(mut copies) = self.copies.try_lock() else { return };
-        copies.references += 1;
-        for copy in &mut copies.each {
-            copy.refer(tag.get(), weight);
+        let name = Name::new(tag, weight);
+        if tag.get().is_multiple_of(self.rivals_every) {
+            self.policy.store(copies.rivals.refer(name) as u8, Ordering::Relaxed);
+        }
+        if tag.get().is_multiple_of(self.curve_every) {
+            copies.references += 1;
+            let policy = self.policy();
+            for point in &mut copies.curve {
+                point.hits += u64::from(point.copy.refer(name, policy));
+            }
         }
     }
 
@@ -102,9 +140,8 @@ impl Ghosts {
     #[cold]
     pub(crate) fn forget(&self, tag: Tag) {
         let mut copies = self.copies.lock();
-        for copy in &mut copies.each {
-            copy.map.remove(&tag.get());
-        }
+        copies.rivals.forget(tag);
+        copies.curve.iter_mut().for_each(|point| point.copy.forget(tag));
     }
 
     /// The curve, when there were `all` references to any key.
@@ -115,35 +152,13 @@ impl Ghosts {
     pub(crate) fn curve(&self, all: u64) -> Curve {
         let copies = self.copies.lock();
         let references = copies.references;
-        let expected = all as f64 / f64::from(self.one_in);
-        let point = |copy: &Miniature| {
-            let hits = copy.hits as f64 + expected - references as f64;
+        let one_in = self.one_in * self.curve_every;
+        let expected = all as f64 / f64::from(one_in);
+        let point = |point: &Point| {
+            let hits = point.hits as f64 + expected - references as f64;
             let hit_ratio = if expected > 0.0 { (hits / expected).clamp(0.0, 1.0) } else { 0.0 };
-            CurvePoint { capacity: copy.capacity, hit_ratio }
+            CurvePoint { capacity: point.capacity, hit_ratio }
         };
-        Curve { one_in: self.one_in, references, points: copies.each.iter().map(point).collect() }
-    }
-}
-
-impl Miniature {
-    fn refer(&mut self, tag: u32, weight: u64) {
-        match self.map.get(&tag) {
-            Some(known) => {
-                self.hits += 1;
-                if *known != weight {
-                    self.map.insert(tag, weight);
-                }
-            }
-            None => self.map.insert(tag, weight),
-        }
-    }
-}
-
-#[derive(Clone)]
-struct ByValue;
-
-impl Weighter<u32, u64> for ByValue {
-    fn weight(&self, _tag: &u32, weight: &u64) -> u64 {
-        *weight
+        Curve { one_in, references, points: copies.curve.iter().map(point).collect() }
     }
 }

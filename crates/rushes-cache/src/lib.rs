@@ -31,6 +31,7 @@ mod batch;
 mod cache;
 mod clock;
 mod entry;
+mod eviction;
 mod flight;
 mod generation;
 mod ghosts;

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-pub(crate) use inner::MutexGuard;
+pub(crate) use inner::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 /// A mutex without poisoning.
 #[derive(Debug, Default)]
@@ -34,6 +34,25 @@ impl<T> Mutex<T> {
     /// The lock, unless somebody holds it.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock().ok()
+    }
+}
+
+/// A lock for many readers or one writer, without poisoning.
+#[derive(Debug, Default)]
+pub(crate) struct RwLock<T>(inner::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(inner::RwLock::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,8 +20,8 @@ use triomphe::ThinArc;
 
 use crate::cache::LoadError;
 use crate::clock::Millis;
+use crate::eviction::Tag;
 use crate::generation::{Counter, Fence, Names};
-use crate::ghosts::Tag;
 use crate::key::{Key, Scope};
 use crate::life::{Age, Life, random};
 use crate::namespace::Namespace;

@@ -330,6 +330,29 @@ async fn memory_stays_within_its_bytes() {
     assert!(unshared.is_ok(), "the cache still holds the loaders' buffer");
 }
 
+/// Of the same size, one is looked at to and fro, and slowly on; the other round and round. No one
+/// policy does well on both.
+#[tokio::test]
+async fn memory_evicts_by_what_suits_what_is_asked_for() {
+    let span = |turn: u32| turn * 50..turn * 50 + 150;
+    let to_and_fro = (0..60).flat_map(|turn| span(turn).chain(span(turn).rev()));
+    let round_and_round = (0..100).flat_map(|_| 0..150);
+    let both: [(&str, Vec<u32>, f64); 2] = [
+        ("to and fro", to_and_fro.collect(), 0.3),
+        ("round and round", round_and_round.collect(), 0.4),
+    ];
+    for (name, keys, least) in both {
+        let cache = Cache::builder().memory(64 << 20).entries(100).build();
+        let mut hits = 0;
+        for key in &keys {
+            let fetched = fetch(&cache, &key.to_string(), "small").await.unwrap();
+            hits += usize::from(fetched.origin == Origin::Memory);
+        }
+        let ratio = hits as f64 / keys.len() as f64;
+        assert!(ratio > least, "{name}: {ratio}");
+    }
+}
+
 #[tokio::test]
 async fn memory_stays_within_its_entries() {
     let cache = Cache::builder().memory(64 << 20).entries(100).build();

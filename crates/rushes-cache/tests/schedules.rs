@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rushes_cache::{Cache, Clock, Key, LoadError, Loaded, Lookup, Pattern, Scope, Settings};
+use rushes_cache::{
+    Cache, CacheBuilder, Clock, Key, LoadError, Loaded, Lookup, Pattern, Scope, Settings,
+};
 use shuttle::future::{block_on, spawn};
 use shuttle::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -35,7 +37,11 @@ impl World {
     }
 
     fn with(settings: Settings) -> Arc<Self> {
-        let builder = Cache::builder().memory(1 << 20).clock(Clock::manual());
+        Self::over(Cache::builder().memory(1 << 20), settings)
+    }
+
+    fn over(builder: CacheBuilder, settings: Settings) -> Arc<Self> {
+        let builder = builder.clock(Clock::manual());
         Arc::new(Self {
             cache: builder.namespace("n", settings).build(),
             source: AtomicU8::new(0),
@@ -258,6 +264,45 @@ fn no_schedule_loads_a_key_twice() {
         assert_eq!(world.loads.load(Ordering::SeqCst), 1);
         assert_eq!(world.cache.stats().flights, 0);
     });
+}
+
+/// The entry leaves for want of room and comes back while it is removed or invalidated.
+#[test]
+fn no_schedule_of_evictions_lets_a_stale_read_through() {
+    for how in [How::Scope, How::Remove, How::Pattern] {
+        explore(move || {
+            let tight = Cache::builder().memory(1 << 20).entries(2);
+            let world = World::over(tight, Settings::default());
+            let crowd = spawn({
+                let world = Arc::clone(&world);
+                async move {
+                    for n in 0..4 {
+                        let load = || async { Ok(Loaded::default()) };
+                        let other = Key::new("n", format!("other {n}"));
+                        world.cache.get_or_load(&other, &[], load).await.unwrap();
+                    }
+                }
+            });
+            let reader = spawn({
+                let world = Arc::clone(&world);
+                async move {
+                    world.read().await;
+                    world.read().await;
+                }
+            });
+            block_on(async {
+                world.read().await;
+                world.write(1, how).await;
+                world.read().await;
+                world.write(2, how).await;
+                crowd.await.unwrap();
+                reader.await.unwrap();
+                assert_eq!(world.read().await, 2);
+                assert!(world.cache.stats().memory.entries <= 2);
+                world.cache.close().await.unwrap();
+            });
+        });
+    }
 }
 
 #[test]

@@ -1,16 +1,10 @@
-//! Values in this process, bounded by bytes, evicted by a policy that scans and loops do not
-//! flush (quick_cache's Clock-PRO variant).
+//! Values in this process, bounded by bytes, evicted by the policy that suits what is asked for.
 
-use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-
-use quick_cache::sync::{Cache as Map, EntryAction};
-use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Clock;
+use crate::eviction::Weighed;
 use crate::ghosts::Ghosts;
 use crate::hot::{Hot, SAMPLE};
 use crate::key::Key;
@@ -19,16 +13,9 @@ use crate::predicate::Predicates;
 use crate::shim::yield_now;
 use crate::stats::{MemoryStats, count};
 use crate::stored::Stored;
+use crate::tier::map::Map;
 
-/// Bytes an entry takes beside its key, its value and what that decodes to: its record, its slot
-/// in the map with the spare ones, and the allocator's rounding. `tests/allocations.rs` counts 148
-/// to 186 bytes, by how full the map is.
-const OVERHEAD: u64 = 192;
-
-/// What is remembered of evicted entries takes up to one in so many bytes of keys and values.
-const REMEMBERED: u64 = 32;
-
-/// The copies that foretell the curve take one in so many bytes of the tier, at most so many.
+/// The copies that foretell the curve and choose the policy take one in so many bytes of the tier, at most so many.
 const CURVE: u64 = 32;
 const CURVE_MOST: u64 = 2 * 1024 * 1024;
 
@@ -37,15 +24,6 @@ const TYPICAL_ENTRY: u64 = 4 * 1024;
 
 /// One of fewer entries evicts unevenly.
 const SMALLEST_SHARD_ENTRIES: usize = 1_024;
-
-/// The share of the room for entries that were asked for again, and how many evicted ones are
-/// remembered for each that fits. Of a grid over all traces of the bench the pair with the fewest
-/// rows two points below the best peer; its mean is within 0.03 points of the best pair's.
-const HOT: f64 = 0.95;
-const GHOSTS: f64 = 1.0;
-
-/// A sweep lets others go first after so many entries.
-const PACE: usize = 256;
 
 /// A shard smaller than this could not hold one big value.
 const SMALLEST_SHARD: u64 = 8 * 1024 * 1024;
@@ -77,11 +55,12 @@ pub(crate) struct Aging {
 
 /// The memory tier.
 pub(crate) struct Memory {
-    map: Map<Named, Stored, Weigher, DefaultHashBuilder, CountEvictions>,
+    map: Map,
     capacity: u64,
     /// What of it is for entries.
     room: u64,
-    weigher: Weigher,
+    /// What an entry weighs at least.
+    least: u64,
     clock: Clock,
     pub(crate) predicates: Predicates,
     pub(crate) hot: Hot,
@@ -101,26 +80,13 @@ impl Memory {
         let items = entries.unwrap_or(typical);
         let room = capacity - (capacity / CURVE).min(CURVE_MOST);
         // Rounded down, so that all of them find room.
-        let weigher = Weigher { least: entries.map_or(0, |entries| room / entries as u64) };
-        let options = OptionsBuilder::new()
-            .shards((cores * 4).min(most).max(1))
-            .estimated_items_capacity(items.clamp(32, 1 << 20))
-            .weight_capacity(room)
-            .hot_allocation(HOT)
-            .ghost_allocation(GHOSTS)
-            .build()
-            .unwrap_or_else(|_| unreachable!("both required options are set"));
-        let map = Map::with_options(
-            options,
-            weigher.clone(),
-            DefaultHashBuilder::default(),
-            CountEvictions,
-        );
+        let least = entries.map_or(0, |entries| room / entries as u64);
+        let map = Map::new(room, least, items.clamp(32, 1 << 20), (cores * 4).min(most));
         Self {
             map,
             capacity,
             room,
-            weigher,
+            least,
             clock,
             predicates: Predicates::default(),
             hot: Hot::default(),
@@ -170,7 +136,7 @@ impl Memory {
     #[inline]
     fn follow(&self, stored: &Stored) {
         if let Some(tag) = stored.tag() {
-            self.ghosts.refer(tag, self.weigher.weigh(stored));
+            self.ghosts.refer(tag, self.weigh(stored));
         }
     }
 
@@ -192,11 +158,11 @@ impl Memory {
 
     /// Takes a value in, unless what covers it was invalidated since its load began.
     pub(crate) fn put(&self, stored: &Stored) -> bool {
-        let fits = self.weigher.weigh(stored) <= self.room;
+        let fits = self.weigh(stored) <= self.room;
         if !fits || !stored.valid() {
             return false;
         }
-        self.map.insert(Named(stored.clone()), stored.clone());
+        note_evictions(&self.map.insert(stored.clone(), self.ghosts.policy()));
         self.follow(stored);
         count(&self.fills);
         true
@@ -216,19 +182,17 @@ impl Memory {
         let valid = |stored: &Stored| {
             stored.valid() && stored.escapes(predicates.as_deref().map(Vec::as_slice))
         };
-        self.map.iter().filter(|(_, stored)| is_meant(stored) && valid(stored)).count()
+        self.map.pages().flatten().filter(|stored| is_meant(stored) && valid(stored)).count()
     }
 
     /// Walks through the entries and drops what a predicate covers, until there is none left.
     pub(crate) async fn sweep(&self) {
         while let Some(predicates) = self.predicates.to_sweep() {
-            for (visited, (_, stored)) in self.map.iter().enumerate() {
-                if !stored.escapes(Some(&predicates)) {
-                    self.drop_dead(&stored, true);
+            for page in self.map.pages() {
+                for stored in page.iter().filter(|one| !one.escapes(Some(&predicates))) {
+                    self.drop_dead(stored, true);
                 }
-                if visited % PACE == PACE - 1 {
-                    yield_now().await;
-                }
+                yield_now().await;
             }
             self.predicates.retire(&predicates);
         }
@@ -236,10 +200,14 @@ impl Memory {
 
     /// Drops a key.
     pub(crate) fn remove(&self, key: &Key) {
-        if let Some((_, stored)) = self.map.remove(key.as_bytes()) {
+        if let Some(stored) = self.map.remove_if(key.as_bytes(), |_| true) {
             count(&stored.namespace().counters.removed);
             self.forget(&stored);
         }
+    }
+
+    fn weigh(&self, stored: &Stored) -> u64 {
+        Weighed::weight(stored).max(self.least)
     }
 
     fn forget(&self, stored: &Stored) {
@@ -248,17 +216,7 @@ impl Memory {
 
     /// Charges a decoded value to its entry, when the entry is still here, and makes room for it.
     pub(crate) fn charge(&self, stored: &Stored, bytes: u32) {
-        // The callback runs under the shard's lock and the map weighs the entry before and after.
-        let charged = |_: &Named, resident: &mut Stored| {
-            if resident.is(stored) {
-                resident.charge(bytes);
-            }
-            EntryAction::Retain(())
-        };
-        drop(self.map.entry(&Named(stored.clone()), Some(Duration::ZERO), charged));
-        if self.map.weight() > self.room {
-            self.map.set_capacity(self.room);
-        }
+        note_evictions(&self.map.charge(stored, bytes, self.ghosts.policy()));
     }
 
     /// What it holds.
@@ -285,59 +243,6 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// An entry found by its key, so that the map keeps no copy of that.
-#[derive(Clone)]
-struct Named(Stored);
-
-impl Borrow<[u8]> for Named {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
-        self.0.key()
-    }
-}
-
-impl PartialEq for Named {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.key() == other.0.key()
-    }
-}
-
-impl Eq for Named {}
-
-impl Hash for Named {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.key().hash(state);
-    }
-}
-
-/// Weighs an entry by the memory it takes, or by its share where entries are bounded, too.
-#[derive(Clone)]
-struct Weigher {
-    least: u64,
-}
-
-impl Weigher {
-    fn weigh(&self, stored: &Stored) -> u64 {
-        let own = OVERHEAD + stored.weight() + stored.len() / REMEMBERED;
-        own.max(self.least)
-    }
-}
-
-impl Weighter<Named, Stored> for Weigher {
-    fn weight(&self, _key: &Named, stored: &Stored) -> u64 {
-        self.weigh(stored)
-    }
-}
-
-/// Counts what is evicted; frees it after the shard's lock is released.
-#[derive(Clone)]
-struct CountEvictions;
-
-impl Lifecycle<Named, Stored> for CountEvictions {
-    type RequestState = Vec<Stored>;
-
-    fn on_evict(&self, evicted: &mut Self::RequestState, _key: Named, stored: Stored) {
-        count(&stored.namespace().counters.evictions);
-        evicted.push(stored);
-    }
+fn note_evictions(evicted: &[Stored]) {
+    evicted.iter().for_each(|stored| count(&stored.namespace().counters.evictions));
 }

@@ -21,6 +21,7 @@ use crate::token::Position;
 #[cfg(unix)]
 pub(crate) mod disk;
 pub(crate) mod guard;
+pub(crate) mod map;
 pub(crate) mod memory;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quick_cache::DefaultHashBuilder;
+use foldhash::fast::RandomState;
 
 use super::index;
 use crate::entry::{HEADER, Header, read_seen};
@@ -56,7 +56,7 @@ pub(crate) struct Segments {
     segments: VecDeque<Segment>,
     /// The number of the next segment; never used twice, as a reader may still hold a slot.
     next: u64,
-    index: HashMap<Name, Slot, DefaultHashBuilder>,
+    index: HashMap<Name, Slot, RandomState>,
     pub(crate) evictions: u64,
 }
 
