@@ -65,6 +65,26 @@ impl Change {
     }
 }
 
+/// What the library's own tables are watched as by those who ask in SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Entries,
+    Videos,
+    Messages,
+    Recipes,
+}
+
+impl Family {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Entries => "entries",
+            Self::Videos => "videos",
+            Self::Messages => "messages",
+            Self::Recipes => "recipes",
+        }
+    }
+}
+
 /// What a kind's commit touched: nothing, a lane without entries, or a span of time.
 #[derive(Default)]
 pub(crate) struct Span {

@@ -85,6 +85,7 @@ mod blob;
 mod change;
 mod error;
 mod lock;
+mod migrations;
 mod model;
 mod page;
 #[cfg(feature = "postgres")]

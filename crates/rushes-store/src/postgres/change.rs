@@ -4,7 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::ask;
 use super::rows::unsigned;
-use crate::change::{Change, ChangeSet, VIDEO};
+use crate::change::{Change, ChangeSet, Family, VIDEO};
 use crate::error::Result;
 use crate::model::{VideoId, Window};
 
@@ -15,26 +15,6 @@ pub(super) const LOCKS: i64 = 0x5275_7368;
 pub(super) async fn lock(transaction: &Transaction<'_>, video: &VideoId) -> Result<()> {
     let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))";
     ask::execute(transaction, sql, &[&video.as_str(), &LOCKS]).await.map(drop)
-}
-
-/// What the library's own tables are watched as by those who ask in SQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    Entries,
-    Videos,
-    Messages,
-    Recipes,
-}
-
-impl Family {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Entries => "entries",
-            Self::Videos => "videos",
-            Self::Messages => "messages",
-            Self::Recipes => "recipes",
-        }
-    }
 }
 
 /// Raises families as a whole and, where one is given, for a video. The last thing before a commit:

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use deadpool_postgres::Transaction;
 
-use super::change::{Family, touch};
+use super::change::touch;
 use super::rows::unsigned;
 use super::runs::{Open, open_run};
 use super::{ask, change, lanes, rows, videos};
-use crate::change::{Change, Span};
+use crate::change::{Change, Family, Span};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Video};
 use crate::store::{Finished, Older, RunId};

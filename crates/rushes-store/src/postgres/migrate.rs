@@ -6,12 +6,7 @@ use deadpool_postgres::{Client, GenericClient};
 use super::change::LOCKS;
 use super::pool::Pool;
 use crate::error::{Error, Result};
-
-struct Step {
-    version: i64,
-    name: &'static str,
-    sql: &'static str,
-}
+use crate::migrations::Step;
 
 const STEPS: &[Step] = &[
     Step {
@@ -24,6 +19,7 @@ const STEPS: &[Step] = &[
         name: "others",
         sql: include_str!("../migrations/postgres/0002_others.sql"),
     },
+    Step { version: 3, name: "sql", sql: include_str!("../migrations/postgres/0003_sql.sql") },
 ];
 
 /// The oldest server that has all that is used, as PostgreSQL counts.
@@ -101,7 +97,7 @@ async fn apply(client: &mut Client) -> Result<()> {
     for step in STEPS.iter().filter(|step| step.version > present) {
         transaction.batch_execute(step.sql).await?;
         let sql = "INSERT INTO rushes.migrations VALUES ($1, $2, $3)";
-        transaction.execute(sql, &[&step.version, &step.name, &checksum(step)]).await?;
+        transaction.execute(sql, &[&step.version, &step.name, &step.checksum()]).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -130,7 +126,7 @@ async fn verify(client: &Client) -> Result<()> {
         let sql = "SELECT checksum FROM rushes.migrations WHERE version = $1";
         let applied = client.query_opt(sql, &[&step.version]).await?;
         let applied: Option<String> = applied.map(|row| row.try_get(0)).transpose()?;
-        if applied.as_deref() != Some(&checksum(step)) {
+        if applied.as_deref() != Some(&step.checksum()) {
             return Err(Error::Corrupt(format!(
                 "schema step {} ({}) is not the one this release has; restore a backup",
                 step.version, step.name
@@ -138,8 +134,4 @@ async fn verify(client: &Client) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn checksum(step: &Step) -> String {
-    blake3::hash(step.sql.as_bytes()).to_hex().to_string()
 }

@@ -2,11 +2,12 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 
-use super::change::{Family, lock, touch};
+use super::change::{lock, touch};
 use super::rows::unsigned;
 use super::text::{pack, unpack};
 use super::videos::{self, digest};
 use super::{ask, lanes, rows};
+use crate::change::Family;
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Recipe, VideoId};
 use crate::prepare::canonical;

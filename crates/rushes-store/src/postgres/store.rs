@@ -1,8 +1,10 @@
 //! The [`Store`] in PostgreSQL.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use deadpool_postgres::Transaction;
 
 use super::connect::Target;
 use super::pool::{OWN, Pool, PostgresOptions, Size};
@@ -28,6 +30,8 @@ pub struct PostgresStore {
     pool: Pool,
     words: Arc<Words>,
     sql: PostgresSql,
+    /// Commits through this handle, for those who want to know whether there were any.
+    commits: Arc<AtomicU64>,
 }
 
 impl PostgresStore {
@@ -49,8 +53,16 @@ impl PostgresStore {
         };
         let pool = Pool::new(&target, &size)?;
         migrate::migrate(&pool, options.create).await?;
-        let sql = PostgresSql::open(&target, &pool, options).await?;
-        Ok(Self { pool, words: Arc::new(Words::new()?), sql })
+        let commits = Arc::new(AtomicU64::new(0));
+        let sql = PostgresSql::open(&target, &pool, options, Arc::clone(&commits)).await?;
+        Ok(Self { pool, words: Arc::new(Words::new()?), sql, commits })
+    }
+
+    /// Commits. It is counted whether it succeeds or not, as it may have happened all the same.
+    async fn commit(&self, transaction: Transaction<'_>) -> Result<()> {
+        let done = transaction.commit().await;
+        self.commits.fetch_add(1, Ordering::Release);
+        Ok(done?)
     }
 
     /// What rows of the entries need beyond their own: found on a thread for such work.
@@ -140,7 +152,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let change = videos::put(&transaction, video).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(change)
     }
 
@@ -148,7 +160,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let removed = videos::remove(&transaction, id).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(removed)
     }
 
@@ -156,7 +168,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let run = runs::open(&transaction, video, recipe, resume).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(run)
     }
 
@@ -165,7 +177,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let new = write::write(&transaction, run, &batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(new)
     }
 
@@ -173,7 +185,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let finished = finish::finish(&transaction, run, None, kinds, older).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(finished)
     }
 
@@ -187,7 +199,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let finished = finish::finish(&transaction, run, Some(video), kinds, older).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(finished)
     }
 
@@ -195,7 +207,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let blobs = runs::abort(&transaction, run).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(blobs)
     }
 
@@ -216,7 +228,7 @@ impl Store for PostgresStore {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
         let appended = videos::append(&transaction, video, role, content).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(appended)
     }
 

@@ -4,11 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{GenericClient, Transaction};
 
-use super::change::{self, Family, lock, touch};
+use super::change::{self, lock, touch};
 use super::rows::stored;
 use super::text::pack;
 use super::{ask, lanes, rows};
-use crate::change::{Change, ChangeSet};
+use crate::change::{Change, ChangeSet, Family};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Message, Role, Video, VideoId};
 

@@ -7,12 +7,13 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
-use super::change::{Family, touch};
+use super::change::touch;
 use super::rows::JsonText;
 use super::runs::{Open, open_run};
 use super::text::pack;
 use super::words::Worded;
 use super::{ask, lanes};
+use crate::change::Family;
 use crate::error::Result;
 use crate::model::Kind;
 use crate::prepare::{LONG, Prepared};

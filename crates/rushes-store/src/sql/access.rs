@@ -24,6 +24,20 @@ pub trait Sql: Send + Sync {
     /// What a cached answer to the statement hangs on. Watches tables that were not watched yet
     /// (by triggers), so that writes of every process are noticed.
     async fn fingerprint(&self, query: &Query, freshness: Freshness) -> Result<Fingerprint>;
+    /// [`Sql::fingerprint`] of several queries, asked for together where the database allows.
+    async fn fingerprints(
+        &self,
+        queries: &[Query],
+        freshness: Freshness,
+    ) -> Result<Vec<Fingerprint>> {
+        let mut found = Vec::with_capacity(queries.len());
+        for query in queries {
+            found.push(self.fingerprint(query, freshness).await?);
+        }
+        Ok(found)
+    }
+    /// How a statement writes the place of its `number`-th value, from 1.
+    fn place(&self, number: usize) -> String;
     /// Asks the database.
     async fn read(&self, query: &Query) -> Result<Rows>;
     /// Asks the database for any number of rows, which come a few hundred at a time, as of one

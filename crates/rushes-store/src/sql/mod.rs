@@ -6,7 +6,11 @@
 
 pub(crate) mod access;
 pub(crate) mod advice;
+pub(crate) mod bounds;
+pub(crate) mod depend;
 mod encode;
+pub(crate) mod insertion;
+pub(crate) mod known;
 mod monitor;
 pub(crate) mod narrow;
 pub(crate) mod normal;

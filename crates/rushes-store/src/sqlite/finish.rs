@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::runs::{Open, forget_again, open_run, remove_entries, remove_lane, visible_lane};
-use super::sql::generations::{Family, touch};
+use super::sql::generations::touch;
 use super::{change, videos};
-use crate::change::{Change, Span};
+use crate::change::{Change, Family, Span};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Video, VideoId};
 use crate::store::{Finished, Older, RunId};

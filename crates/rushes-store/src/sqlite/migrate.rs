@@ -7,15 +7,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use crate::error::{Error, Result};
+use crate::migrations::Step;
 
 /// "Rush": tells our files from other SQLite databases.
 const APPLICATION: i64 = 0x5275_7368;
-
-struct Step {
-    version: i64,
-    name: &'static str,
-    sql: &'static str,
-}
 
 const STEPS: &[Step] = &[
     Step {
@@ -105,7 +100,7 @@ fn apply(db: &mut Connection, path: &Path) -> Result<()> {
         transaction.execute_batch(step.sql)?;
         transaction.execute(
             "INSERT INTO migrations VALUES (?, ?, ?)",
-            params![step.version, step.name, checksum(step)],
+            params![step.version, step.name, step.checksum()],
         )?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -128,7 +123,7 @@ fn verify(db: &Connection, path: &Path) -> Result<()> {
                 row.get(0)
             })
             .optional()?;
-        if applied.as_deref() != Some(&checksum(step)) {
+        if applied.as_deref() != Some(&step.checksum()) {
             return Err(Error::Corrupt(format!(
                 "{path}: schema step {} ({}) is not the one this release has; restore a backup",
                 step.version, step.name
@@ -136,8 +131,4 @@ fn verify(db: &Connection, path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn checksum(step: &Step) -> String {
-    blake3::hash(step.sql.as_bytes()).to_hex().to_string()
 }

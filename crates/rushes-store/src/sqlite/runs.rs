@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, Statement, Transaction, params};
 
-use super::sql::generations::{Family, touch, touch_entries};
+use super::sql::generations::{touch, touch_entries};
 use super::{rows, videos};
+use crate::change::Family;
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Kind, Recipe, VideoId};
 use crate::prepare::canonical;

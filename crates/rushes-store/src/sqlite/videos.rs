@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::sql::generations::{Family, touch};
+use super::sql::generations::touch;
 use super::{change, runs};
-use crate::change::{Change, ChangeSet};
+use crate::change::{Change, ChangeSet, Family};
 use crate::error::{Error, Result};
 use crate::model::{BlobHash, Message, Role, Video, VideoId};
 

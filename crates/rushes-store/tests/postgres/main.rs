@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cached;
 mod library;
 mod search;
 mod server;
 mod sql;
+mod steps;
+mod writes;

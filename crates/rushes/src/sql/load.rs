@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rushes_cache::{Key, LoadError, Loaded, Wanted};
-use rushes_store::{Fingerprint, Freshness, Rows, SqlParams, SqlValue};
+use rushes_store::{Fingerprint, Freshness, Query, Rows, Sql, SqlParams, SqlValue};
 use tokio::sync::oneshot;
 
 use super::ask::{SqlRequest, key};
@@ -50,14 +50,16 @@ impl std::fmt::Debug for Loader {
 }
 
 impl Rushes {
-    /// A loader for a statement with exactly one `IN (?)` and no other placeholder, whose answer
-    /// has the key in `column`:
+    /// A loader for a statement with exactly one `IN (?)` (or, in PostgreSQL, `IN ($1)`) and no other
+    /// placeholder, whose answer has the key in `column`:
     /// `SELECT video_id, word FROM notes WHERE video_id IN (?)`.
     pub fn loader(&self, sql: &str, column: &str) -> Result<Loader> {
+        let first = self.inner.store.sql().place(1);
         let (before, after) = sql
             .split_once("(?)")
+            .or_else(|| sql.split_once(&format!("({first})")))
             .ok_or_else(|| Error::invalid("a loader's statement holds its key as IN (?)"))?;
-        if before.contains('?') || after.contains('?') {
+        if [before, after].iter().any(|part| part.contains(&first)) {
             return Err(Error::invalid("a loader's statement has no placeholder beside IN (?)"));
         }
         let shape = Shape {
@@ -143,20 +145,18 @@ impl Loader {
 
     /// The cache's key of each key; nothing when answers are not to be cached.
     async fn wanted(&self, keys: &[SqlValue]) -> Result<Option<Vec<Wanted>>> {
+        let store = self.rushes.inner.store.sql();
+        let sql: Arc<str> = self.shape.sql(store, 1).into();
+        let request = |value: &SqlValue| SqlRequest::new(Arc::clone(&sql), vec![value.clone()]);
+        let requests: Vec<SqlRequest> = keys.iter().map(request).collect();
+        let queries: Vec<Query> =
+            requests.iter().map(|request| self.rushes.statement(request)).collect();
+        let found = store.fingerprints(&queries, self.shape.freshness).await?;
         let mut wanted = Vec::with_capacity(keys.len());
-        let sql: Arc<str> = self.shape.sql(1).into();
-        let store = &self.rushes.inner.store;
-        for value in keys {
-            let request = SqlRequest::new(Arc::clone(&sql), vec![value.clone()]);
-            let query = self.rushes.statement(&request);
-            match store.sql().fingerprint(&query, self.shape.freshness).await? {
-                Fingerprint::None(_) => return Ok(None),
-                Fingerprint::Of { schema, sum } => {
-                    let identity = store.sql().identity();
-                    let key = key(identity, &request, &query, [schema as u64, sum]);
-                    wanted.push(Wanted { key, scopes: Vec::new() });
-                }
-            }
+        for ((request, query), found) in requests.iter().zip(&queries).zip(found) {
+            let Fingerprint::Of { schema, sum } = found else { return Ok(None) };
+            let key = key(store.identity(), request, query, [schema as u64, sum]);
+            wanted.push(Wanted { key, scopes: Vec::new() });
         }
         Ok(Some(wanted))
     }
@@ -195,8 +195,9 @@ impl Loader {
 
 impl Shape {
     /// The statement for so many keys.
-    fn sql(&self, keys: usize) -> String {
-        format!("{}({}){}", self.before, vec!["?"; keys].join(", "), self.after)
+    fn sql(&self, store: &dyn Sql, keys: usize) -> String {
+        let places: Vec<String> = (1..=keys).map(|number| store.place(number)).collect();
+        format!("{}({}){}", self.before, places.join(", "), self.after)
     }
 
     /// One statement for all keys (or a few, for very many); the rows of each, in their order.
@@ -210,7 +211,10 @@ impl Shape {
             values.resize(places, last);
             let request = SqlRequest {
                 cache: false,
-                ..SqlRequest::new(self.sql(places), SqlParams::Positional(values))
+                ..SqlRequest::new(
+                    self.sql(rushes.inner.store.sql(), places),
+                    SqlParams::Positional(values),
+                )
             };
             all.extend(self.apart(&rushes.query(&request).await?.rows, some)?);
         }

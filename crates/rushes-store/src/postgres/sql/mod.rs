@@ -1,12 +1,24 @@
 //! SQL for those who ask, on PostgreSQL.
 //!
 //! Statements that read run on connections whose transactions cannot write, behind a [`guard`] that
-//! lets through what only reads. Their answers are never cached yet, so none is ever stale.
+//! lets through what only reads. [`depend`] finds what a statement reads ([`tree`]), [`watch`] has
+//! the writes to it told, [`clock`] says whether anybody committed and [`generations`] how often
+//! what was written to.
 
+mod batch;
+mod bulk;
+mod clock;
+mod depend;
+mod editions;
 mod explain;
+mod generations;
 mod guard;
+mod line;
 mod read;
 mod service;
+mod tree;
 mod values;
+mod watch;
+mod write;
 
 pub(super) use service::PostgresSql;

@@ -13,7 +13,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::guard;
 use super::values::{Given, values};
 use crate::error::{Error, Result};
-use crate::sql::{Query, Rows, SqlParams, SqlValue};
+use crate::sql::bounds::{Gathered, mismatch, out_of_time};
+use crate::sql::{Query, Rows, SqlParams};
 
 /// Rows that a stream brings at once.
 const CHUNK: i32 = 256;
@@ -62,12 +63,9 @@ fn bound<'q>(query: &'q Query, statement: &Statement) -> Result<Vec<Given<'q>>> 
     };
     let wanted = statement.params().len();
     if wanted != given.len() {
-        return Err(Error::Invalid(format!(
-            "the statement has {wanted} placeholders, but {} values were given",
-            given.len()
-        )));
+        return Err(mismatch(wanted, given.len()));
     }
-    Ok(given.iter().map(Given).collect())
+    given.iter().map(Given::new).collect()
 }
 
 /// The server's time limit, as a setting.
@@ -79,47 +77,72 @@ fn columns(statement: &Statement) -> Vec<String> {
     statement.columns().iter().map(|column| column.name().to_owned()).collect()
 }
 
-/// Runs a statement to its end, or to the first of its bounds.
-pub(super) async fn read(mut lent: Lent, query: &Query) -> Result<Rows> {
-    let client = lent.client()?;
-    let (statement, params) = match ready(client, query).await {
-        Ok(ready) => ready,
-        Err(error) => {
-            lent.give_back();
-            return Err(error);
-        }
-    };
+/// Why there are no rows, and what is to be done with the connection.
+enum Failure {
+    /// Nothing was asked.
+    Refused(Error),
+    /// The server says so, and has ended.
+    Told(tokio_postgres::Error),
+    /// It is still at it.
+    Bound(Error),
+}
+
+/// Runs a statement, prepared by `text`, to its end, or to the first of its bounds.
+pub(super) async fn read(mut lent: Lent, query: &Query, text: &str) -> Result<Rows> {
+    let mut again = false;
+    loop {
+        let client = lent.client()?;
+        let failure = match gather(client, query, text).await {
+            Ok(rows) => {
+                lent.give_back();
+                return Ok(rows);
+            }
+            Err(failure) => failure,
+        };
+        let error = match failure {
+            Failure::Bound(error) => return Err(error),
+            Failure::Told(error) if !again && is_outdated(&error) => {
+                client.statement_cache.remove(text, &[]);
+                again = true;
+                continue;
+            }
+            Failure::Told(error) => stopped(error, query),
+            Failure::Refused(error) => error,
+        };
+        lent.give_back();
+        return Err(error);
+    }
+}
+
+async fn gather(client: &Client, query: &Query, text: &str) -> std::result::Result<Rows, Failure> {
+    let (statement, params) = ready(client, query, text).await.map_err(Failure::Refused)?;
     // Both go out at once; the second runs under what the first set.
     let set = limit(query.timeout);
     let (set, rows) =
         futures::join!(client.batch_execute(&set), client.query_raw(&statement, params));
-    set?;
-    let mut found = Rows { columns: columns(&statement), rows: Vec::new() };
-    let mut bytes = 0;
-    let mut rows = pin!(rows.map_err(|error| stopped(error, query))?);
+    set.map_err(Failure::Told)?;
+    let mut rows = pin!(rows.map_err(Failure::Told)?);
+    let mut found = Gathered::new(query);
+    found.rows.columns = columns(&statement);
     while let Some(row) = rows.next().await {
-        let row = match row {
-            Ok(row) => values(&row)?,
-            Err(error) => {
-                lent.give_back();
-                return Err(stopped(error, query));
-            }
-        };
-        bytes += row.iter().map(|value| size_of::<SqlValue>() + value.heap_bytes()).sum::<usize>();
-        if found.rows.len() >= query.rows {
-            return Err(too_many(&format!("{} rows", query.rows)));
-        }
-        if bytes > query.bytes {
-            return Err(too_many(&format!("{} MB", query.bytes >> 20)));
-        }
-        found.rows.push(row);
+        let row = values(&row.map_err(Failure::Told)?).map_err(Failure::Bound)?;
+        found.add(row).map_err(Failure::Bound)?;
     }
-    lent.give_back();
-    Ok(found)
+    Ok(found.rows)
 }
 
-async fn ready<'q>(client: &Client, query: &'q Query) -> Result<(Statement, Vec<Given<'q>>)> {
-    let statement = guard::prepare(client, &query.sql).await?;
+/// Whether a statement was prepared when its tables had other columns.
+fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+        && error.as_db_error().is_some_and(|told| told.message().contains("cached plan"))
+}
+
+async fn ready<'q>(
+    client: &Client,
+    query: &'q Query,
+    text: &str,
+) -> Result<(Statement, Vec<Given<'q>>)> {
+    let statement = guard::prepare(client, text).await?;
     let params = bound(query, &statement)?;
     Ok((statement, params))
 }
@@ -128,10 +151,11 @@ async fn ready<'q>(client: &Client, query: &'q Query) -> Result<(Statement, Vec<
 pub(super) async fn stream(
     mut lent: Lent,
     query: &Query,
+    text: &str,
     to: &mpsc::Sender<Result<Rows>>,
 ) -> Result<()> {
     let client = lent.client()?;
-    let (statement, params) = ready(client, query).await?;
+    let (statement, params) = ready(client, query, text).await?;
     client.batch_execute(&limit(query.timeout)).await?;
     let transaction = client.build_transaction().read_only(true).start().await?;
     let explain = |error| stopped(error, query);
@@ -149,18 +173,10 @@ pub(super) async fn stream(
     Ok(())
 }
 
-fn too_many(bound: &str) -> Error {
-    Error::TooLarge(format!("the answer is more than {bound}; narrow it, or page with LIMIT"))
-}
-
 /// Says why a statement ended early.
 fn stopped(error: tokio_postgres::Error, query: &Query) -> Error {
     if error.code() == Some(&SqlState::QUERY_CANCELED) {
-        return Error::TooLarge(format!(
-            "stopped after {:.1} s: narrow the statement, see `rushes sql --explain`, or raise \
-             sql_timeout",
-            query.timeout.as_secs_f64()
-        ));
+        return out_of_time(query);
     }
     guard::explain(error)
 }

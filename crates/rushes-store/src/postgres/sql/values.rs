@@ -1,5 +1,7 @@
 //! Values of SQL to and from PostgreSQL's types.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -11,22 +13,18 @@ type Failure = Box<dyn std::error::Error + Sync + Send>;
 
 /// A parameter, which PostgreSQL reads as a literal of whatever type it stands for.
 #[derive(Debug)]
-pub(super) struct Given<'a>(pub(super) &'a SqlValue);
+pub(super) struct Given<'a>(&'a SqlValue);
+
+impl<'a> Given<'a> {
+    /// [`Error::Invalid`] for a text that PostgreSQL cannot hold.
+    pub(super) fn new(value: &'a SqlValue) -> Result<Self> {
+        literal(value).map(|_| Self(value))
+    }
+}
 
 impl ToSql for Given<'_> {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Failure> {
-        let text = match self.0 {
-            SqlValue::Null => return Ok(IsNull::Yes),
-            SqlValue::Integer(whole) => whole.to_string(),
-            SqlValue::Real(real) => real.to_string(),
-            SqlValue::Text(text) if text.contains('\0') => {
-                return Err("PostgreSQL knows no text with NUL".into());
-            }
-            SqlValue::Text(text) => text.clone(),
-            SqlValue::Blob(bytes) => {
-                format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-            }
-        };
+        let Some(text) = literal(self.0)? else { return Ok(IsNull::Yes) };
         out.extend_from_slice(text.as_bytes());
         Ok(IsNull::No)
     }
@@ -40,6 +38,23 @@ impl ToSql for Given<'_> {
     }
 
     to_sql_checked!();
+}
+
+/// A value as PostgreSQL reads it, of whatever type; nothing for NULL.
+pub(super) fn literal(value: &SqlValue) -> Result<Option<Cow<'_, str>>> {
+    Ok(Some(match value {
+        SqlValue::Null => return Ok(None),
+        SqlValue::Integer(whole) => Cow::Owned(whole.to_string()),
+        SqlValue::Real(real) => Cow::Owned(real.to_string()),
+        SqlValue::Text(text) if text.contains('\0') => {
+            return Err(Error::invalid("PostgreSQL knows no text with NUL"));
+        }
+        SqlValue::Text(text) => Cow::Borrowed(text),
+        SqlValue::Blob(bytes) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            Cow::Owned(format!("\\x{digits}"))
+        }
+    }))
 }
 
 /// A value of a type that a statement of SQL may answer with.

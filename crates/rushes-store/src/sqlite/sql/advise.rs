@@ -10,9 +10,9 @@ use sqlparser::dialect::SQLiteDialect;
 use super::explain;
 use super::pool::{Deadline, Reader};
 use super::read::bind;
-use super::watch::quoted;
 use crate::error::{Error, Result};
 use crate::sql::advice::{Candidate, candidates, sources};
+use crate::sql::insertion::quoted;
 use crate::sql::normal::normal;
 use crate::sql::{Advice, Example, Suggestion};
 

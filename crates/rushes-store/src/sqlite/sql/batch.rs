@@ -2,15 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlparser::ast::{Expr, SetExpr, Statement, TableObject, Value};
-use sqlparser::dialect::SQLiteDialect;
-
 use super::read::bind;
 use super::write::{SqlWriter, step};
 use crate::error::{Error, Result};
 use crate::sql::access::Progress;
-use crate::sql::narrow::{parse, plain};
-use crate::sql::{Batch, BatchDone, FailedRow, SqlParams, SqlValue, Upsert};
+use crate::sql::insertion::{checked, report};
+use crate::sql::{Batch, BatchDone, FailedRow, SqlParams};
 
 /// Executes a batch, chunk by chunk; a chunk that fails is undone.
 pub(super) async fn execute(
@@ -44,13 +41,6 @@ pub(super) async fn execute(
         }
     }
     Ok(done)
-}
-
-pub(super) fn checked(size: usize) -> Result<usize> {
-    if size == 0 {
-        return Err(Error::invalid("a batch has at least one row: size must be 1 or more"));
-    }
-    Ok(size)
 }
 
 /// Rows that are one transaction.
@@ -88,57 +78,4 @@ impl Chunk {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
         }
     }
-}
-
-/// Tells how many rows are done, each `size` rows and at the end.
-pub(super) fn report(progress: Option<&Progress>, done: usize, size: usize, end: usize) {
-    if let Some(progress) = progress.filter(|_| done.is_multiple_of(size) || done == end) {
-        progress(done as u64);
-    }
-}
-
-/// A batch that only inserts plain rows, which can be written faster; the batch itself where it
-/// is anything else.
-pub(super) fn as_insertion(batch: Batch) -> std::result::Result<Upsert, Batch> {
-    let Some((table, columns)) = insertion(&batch.sql) else { return Err(batch) };
-    let fits = |params: &SqlParams| match params {
-        SqlParams::Positional(values) => values.len() == columns.len(),
-        SqlParams::Named(_) => false,
-    };
-    if !batch.rows.iter().all(fits) {
-        return Err(batch);
-    }
-    let rows = batch.rows.into_iter().map(|params| match params {
-        SqlParams::Positional(values) => values,
-        SqlParams::Named(_) => Vec::<SqlValue>::new(),
-    });
-    let rows = rows.collect();
-    let (size, atomic) = (batch.size, batch.atomic);
-    Ok(Upsert { table, columns, keys: Vec::new(), rows, size, atomic })
-}
-
-/// The table and columns of `INSERT INTO table (column, …) VALUES (?, …)`.
-fn insertion(sql: &str) -> Option<(String, Vec<String>)> {
-    let (_, Statement::Insert(insert)) = parse(sql, &SQLiteDialect {})? else { return None };
-    let special = insert.or.is_some()
-        || insert.on.is_some()
-        || insert.returning.is_some()
-        || insert.replace_into
-        || insert.ignore
-        || insert.columns.is_empty();
-    let TableObject::TableName(name) = &insert.table else { return None };
-    let source = insert.source.as_ref()?;
-    let SetExpr::Values(values) = source.body.as_ref() else { return None };
-    let [row] = values.rows.as_slice() else { return None };
-    let plain_place = |value: &Expr| {
-        matches!(value, Expr::Value(value)
-            if matches!(&value.value, Value::Placeholder(text) if text == "?"))
-    };
-    let row: &[Expr] = row;
-    let all_places = row.len() == insert.columns.len() && row.iter().all(plain_place);
-    if special || !all_places || source.with.is_some() {
-        return None;
-    }
-    let columns = insert.columns.iter().map(plain).collect::<Option<_>>()?;
-    Some((plain(name)?, columns))
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
 
-use super::batch::{checked, report};
 use super::guard::{OWN, sql_error};
-use super::watch::{Shape, group_of_value, has_others, quoted};
+use super::watch::{Shape, has_others};
 use super::{batch, generations};
 use crate::error::{Error, Result};
 use crate::sql::access::Progress;
+use crate::sql::depend::{Affinity, group_of_value};
+use crate::sql::insertion::{check_widths, checked, on_conflict, quoted, quoted_list, report};
 use crate::sql::{Batch, BatchDone, FailedRow, SqlParams, SqlValue, Upsert};
 use crate::sqlite::connection::Writer;
 
@@ -45,18 +46,6 @@ pub(super) async fn write(
         }
     }
     Ok(Ok(done))
-}
-
-fn check_widths(upsert: &Upsert) -> Result<()> {
-    let width = upsert.columns.len();
-    match upsert.rows.iter().position(|row| row.len() != width) {
-        Some(index) => Err(Error::Invalid(format!(
-            "row {index} has {} values for {width} columns",
-            upsert.rows.get(index).map_or(0, Vec::len)
-        ))),
-        None if width == 0 => Err(Error::invalid("name at least one column")),
-        None => Ok(()),
-    }
 }
 
 enum Wrote {
@@ -110,7 +99,7 @@ fn chunk(
 /// A table that can be written to without its triggers.
 struct Target {
     table: String,
-    group: Option<(usize, super::watch::Affinity)>,
+    group: Option<(usize, Affinity)>,
 }
 
 fn target(db: &Connection, upsert: &Upsert) -> Result<Option<Target>> {
@@ -151,27 +140,10 @@ fn is_referred_to(db: &Connection, table: &str) -> Result<bool> {
 }
 
 fn sql(upsert: &Upsert, table: &str) -> String {
-    let list =
-        |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let places = vec!["?"; upsert.columns.len()].join(", ");
-    let mut sql =
-        format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), list(&upsert.columns));
-    if upsert.keys.is_empty() {
-        return sql;
-    }
-    let is_key = |column: &&String| upsert.keys.iter().any(|key| key.eq_ignore_ascii_case(column));
-    let updates: Vec<String> = upsert
-        .columns
-        .iter()
-        .filter(|column| !is_key(column))
-        .map(|column| format!("{0} = excluded.{0}", quoted(column)))
-        .collect();
-    sql += &format!(" ON CONFLICT ({}) DO ", list(&upsert.keys));
-    sql += &match updates.is_empty() {
-        true => "NOTHING".to_owned(),
-        false => format!("UPDATE SET {}", updates.join(", ")),
-    };
-    sql
+    let columns = quoted_list(&upsert.columns);
+    let conflict = on_conflict(&upsert.columns, &upsert.keys);
+    format!("INSERT INTO {} ({columns}) VALUES ({places}){conflict}", quoted(table))
 }
 
 /// The same as a batch, for tables that need their triggers.

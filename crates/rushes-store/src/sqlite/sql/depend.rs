@@ -1,33 +1,17 @@
 //! What a statement depends on, found by asking SQLite what it reads and the statement's own text
 //! which video it is about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Connection;
 use sqlparser::dialect::SQLiteDialect;
 
 use super::guard::{Mode, Noted};
 use super::pool::Reader;
-use super::watch::{Affinity, Shape, group_of_value, is_watched};
+use super::watch::{Shape, is_watched};
 use crate::error::{Error, Result};
+use crate::sql::depend::{self, Affinity, Catalogue, Dependency, Reading, VIEWS};
 use crate::sql::narrow::{Bound, narrow};
-use crate::sql::{SqlParams, SqlValue};
-
-/// What a statement reads, as of one version of the schema.
-#[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) schema: i64,
-    /// What its answer depends on, or why it cannot be cached.
-    pub(super) on: std::result::Result<Vec<Dependency>, Arc<str>>,
-}
-
-/// One watched thing, as a whole or some groups of it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Dependency {
-    pub(super) family: String,
-    pub(super) groups: Option<(Affinity, Vec<Bound>)>,
-}
 
 /// What was found of a statement.
 pub(super) enum Found {
@@ -37,52 +21,9 @@ pub(super) enum Found {
     Unwatched(Vec<String>),
 }
 
-impl Dependency {
-    fn whole(family: &str) -> Self {
-        Self { family: family.to_owned(), groups: None }
-    }
-
-    /// The rows of the generations that govern an answer with these values.
-    pub(super) fn rows(&self, params: &SqlParams) -> Vec<(String, String)> {
-        let groups = self.groups.as_ref().and_then(|(affinity, bounds)| {
-            let group = |bound: &Bound| {
-                let value: &SqlValue = match bound {
-                    Bound::Literal(value) => value,
-                    Bound::Param(place) => params.get(place)?,
-                };
-                group_of_value(value, *affinity)
-            };
-            bounds.iter().map(group).collect::<Option<BTreeSet<String>>>()
-        });
-        let groups = groups.unwrap_or_else(|| BTreeSet::from([String::new()]));
-        groups.into_iter().map(|group| (self.family.clone(), group)).collect()
-    }
-
-    /// For people: the table, or `table/video`.
-    pub(super) fn shown(&self) -> String {
-        let Some((_, bounds)) = &self.groups else { return self.family.clone() };
-        let values: Vec<String> = bounds.iter().map(Bound::shown).collect();
-        format!("{}/{}", self.family, values.join(","))
-    }
-}
-
-/// Views of the library that show one video where theirs is demanded, and what they read.
-const VIEWS: [(&str, &[&str], Option<&str>); 2] = [
-    ("timeline", &["entries", "videos"], Some("recipes")),
-    ("conversation", &["messages", "videos"], None),
-];
-
-/// What a table of the library is watched as.
+/// What a table of the library is watched as, the text index and the tables it keeps included.
 fn family(table: &str) -> Option<&'static str> {
-    match table {
-        "entries" | "lanes" | "runs" => Some("entries"),
-        "videos" | "names" => Some("videos"),
-        "messages" => Some("messages"),
-        "recipes" => Some("recipes"),
-        // The text index and the tables it keeps.
-        text if text.starts_with("entries_text") => Some("entries"),
-        _ => None,
-    }
+    if table.starts_with("entries_text") { Some("entries") } else { depend::family(table) }
 }
 
 /// Finds what a statement depends on. The reader is in a snapshot.
@@ -99,7 +40,9 @@ pub(super) fn find(reader: &Reader, sql: &str) -> Result<Found> {
     if !prepared?.readonly() {
         return Err(Error::invalid("only reading is allowed here; `execute` writes"));
     }
-    let not = |why: String| Found::Reading(Reading { schema, on: Err(why.into()) });
+    let not = |why: String| {
+        Found::Reading(Reading { schema, on: Err(why.into()), catalogue: Catalogue::default() })
+    };
     if let Some(why) = changing(db, &noted)? {
         return Ok(not(why));
     }
@@ -109,7 +52,8 @@ pub(super) fn find(reader: &Reader, sql: &str) -> Result<Found> {
         Tables::Unwatched(tables) => Ok(Found::Unwatched(tables)),
         Tables::Users(tables) => {
             finder.depend(sql, &tables);
-            Ok(Found::Reading(Reading { schema, on: Ok(finder.on) }))
+            let (on, catalogue) = (Ok(finder.on), Catalogue::default());
+            Ok(Found::Reading(Reading { schema, on, catalogue }))
         }
     }
 }
@@ -258,21 +202,8 @@ impl Finder<'_> {
     }
 
     fn add(&mut self, family: &str, groups: Option<(Affinity, Vec<Bound>)>) {
-        let same = |on: &Dependency| on.family == family;
-        let whole = self.on.iter().any(|on| same(on) && on.groups.is_none());
-        match groups {
-            _ if whole => {}
-            None => {
-                self.on.retain(|on| !same(on));
-                self.on.push(Dependency::whole(family));
-            }
-            groups => {
-                let dependency = Dependency { family: family.to_owned(), groups };
-                if !self.on.contains(&dependency) {
-                    self.on.push(dependency);
-                }
-            }
-        }
+        let name = Some(family.to_owned());
+        depend::add(&mut self.on, Dependency { family: family.to_owned(), name, groups });
     }
 }
 

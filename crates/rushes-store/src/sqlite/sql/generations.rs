@@ -2,27 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
+use crate::change::Family;
 use crate::error::Result;
-
-/// What the library's own tables are watched as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sqlite) enum Family {
-    Entries,
-    Videos,
-    Messages,
-    Recipes,
-}
-
-impl Family {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Entries => "entries",
-            Self::Videos => "videos",
-            Self::Messages => "messages",
-            Self::Recipes => "recipes",
-        }
-    }
-}
 
 /// Raises a family as a whole and, if given, for one video. Every write of the library's own
 /// connection does this for what it touches: the triggers are off there.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::guard::Mode;
 use super::pool::{Pool, Reader};
 use crate::error::{Error, Result};
+use crate::sql::bounds::{Gathered, mismatch, out_of_time};
 use crate::sql::{Query, Rows, SqlParams, SqlValue};
 
 impl ToSql for SqlValue {
@@ -28,24 +29,14 @@ const CHUNK: usize = 256;
 
 /// Runs a statement to its end, or to the first of its bounds.
 pub(super) fn read(reader: &mut Reader, pool: &Pool, query: &Query) -> Result<Rows> {
-    let mut found = Rows::default();
-    let mut bytes = 0;
+    let mut found = Gathered::new(query);
     run(reader, pool, query, |columns, row| {
-        if found.columns.is_empty() {
-            found.columns = columns.to_vec();
+        if found.rows.columns.is_empty() {
+            found.rows.columns = columns.to_vec();
         }
-        let Some(row) = row else { return Ok(()) };
-        bytes += row.iter().map(|value| size_of::<SqlValue>() + value.heap_bytes()).sum::<usize>();
-        if found.rows.len() >= query.rows {
-            return Err(too_many(&format!("{} rows", query.rows)));
-        }
-        if bytes > query.bytes {
-            return Err(too_many(&format!("{} MB", query.bytes >> 20)));
-        }
-        found.rows.push(row);
-        Ok(())
+        row.map_or(Ok(()), |row| found.add(row))
     })?;
-    Ok(found)
+    Ok(found.rows)
 }
 
 /// Runs a statement as fast as its rows are taken.
@@ -114,10 +105,6 @@ fn step(
     take(&columns, None)
 }
 
-fn too_many(bound: &str) -> Error {
-    Error::TooLarge(format!("the answer is more than {bound}; narrow it, or page with LIMIT"))
-}
-
 fn value(value: ValueRef<'_>) -> SqlValue {
     match value {
         ValueRef::Null => SqlValue::Null,
@@ -147,9 +134,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, params: &SqlParams) -> Result<
         }
     };
     if wanted != given {
-        return Err(Error::Invalid(format!(
-            "the statement has {wanted} placeholders, but {given} values were given"
-        )));
+        return Err(mismatch(wanted, given));
     }
     Ok(())
 }
@@ -169,11 +154,7 @@ pub(super) fn stopped(error: Error, over: bool, query: &Query) -> Error {
         return error;
     }
     match over {
-        true => Error::TooLarge(format!(
-            "stopped after {:.1} s: narrow the statement, see `rushes sql --explain`, or raise \
-             sql_timeout",
-            query.timeout.as_secs_f64()
-        )),
+        true => out_of_time(query),
         false => Error::invalid("interrupted: nobody waits for the answer any more"),
     }
 }

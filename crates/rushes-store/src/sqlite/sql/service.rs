@@ -10,15 +10,17 @@ use sqlparser::dialect::SQLiteDialect;
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
-use super::depend::{self, Found, Reading};
-use super::fingerprint::Known;
+use super::depend::{self, Found};
 use super::pace::Paces;
 use super::pool::{Pool, Reader};
 use super::write::SqlWriter;
-use super::{advise, batch, bulk, explain, read};
+use super::{advise, batch, bulk, explain, fingerprint, read};
 use crate::error::Result;
 use crate::sql::access::Progress;
 use crate::sql::advice::sources;
+use crate::sql::depend::{Dependency, Reading};
+use crate::sql::insertion::as_insertion;
+use crate::sql::known::Known;
 use crate::sql::normal::normal;
 use crate::sql::{
     Advice, Batch, BatchDone, Example, Executed, Fingerprint, Freshness, Plan, Query, Rows, Sql,
@@ -89,7 +91,7 @@ impl SqliteSql {
                         Found::Unwatched(tables) => return Ok(Asked::Unwatched(tables)),
                     },
                 };
-                let asked = known.ask(reader, &query, &reading, tick)?;
+                let asked = fingerprint::ask(&known, reader, &query, &reading, tick)?;
                 Ok(asked.map_or(Asked::Altered, Asked::Fingerprint))
             })
         };
@@ -143,6 +145,10 @@ impl Sql for SqliteSql {
         Ok(Fingerprint::None("the schema keeps changing".into()))
     }
 
+    fn place(&self, _: usize) -> String {
+        "?".to_owned()
+    }
+
     async fn read(&self, query: &Query) -> Result<Rows> {
         let quick = self.paces.is_quick(&query.sql);
         let began = Instant::now();
@@ -171,7 +177,7 @@ impl Sql for SqliteSql {
     }
 
     async fn execute_batch(&self, batch: Batch, progress: Option<Progress>) -> Result<BatchDone> {
-        match batch::as_insertion(batch) {
+        match as_insertion(batch, &SQLiteDialect {}) {
             Ok(insertion) => bulk::upsert(&self.bulk, &self.writer, insertion, progress).await,
             Err(batch) => batch::execute(&self.writer, batch, progress).await,
         }
@@ -186,7 +192,7 @@ impl Sql for SqliteSql {
         let steps = self.pool.run(false, move |reader| explain::steps(reader, &text)).await?;
         let warnings = explain::warnings(&steps, &sources(sql, &SQLiteDialect {}));
         let (reads, uncached) = match self.reading(sql).await?.map(|reading| reading.on) {
-            Ok(Ok(on)) => (on.iter().map(depend::Dependency::shown).collect(), None),
+            Ok(Ok(on)) => (on.iter().filter_map(Dependency::shown).collect(), None),
             Ok(Err(why)) => (Vec::new(), Some(why.to_string())),
             Err(why) => (Vec::new(), Some(why)),
         };

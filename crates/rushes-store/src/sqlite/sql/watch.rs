@@ -6,16 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::guard::WATCH;
 use crate::error::Result;
-
-/// What the values of a grouping column are compared as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Affinity {
-    Text,
-    Integer,
-}
-
-/// Columns that say which video a row is about; the first that a table has.
-const GROUPING: [&str; 2] = ["video_id", "video"];
+use crate::sql::depend::{Affinity, GROUPING};
+use crate::sql::insertion::quoted;
 
 /// What of a table's definition its triggers depend on.
 #[derive(Clone, Debug)]
@@ -128,30 +120,10 @@ fn raise(table: &str, rows: &str) -> String {
     format!("INSERT INTO sql_generations {rows} ON CONFLICT DO UPDATE SET gen = gen + 1; ")
 }
 
-/// The group of a row: its column as text, in one case and without blanks at its end, so that
-/// values which any of SQLite's own collations calls equal are one group.
+/// The group of a row, as [`crate::sql::depend::group_of_value`] has that of a value: values which any
+/// of SQLite's own collations calls equal are one.
 fn group_of(row: &str, column: &str) -> String {
     format!("coalesce(lower(rtrim(CAST({row}.{} AS TEXT))), '')", quoted(column))
-}
-
-/// The same for a value that a statement demands; `None` where it could equal values of several
-/// groups, or of none that can be told.
-pub(super) fn group_of_value(value: &crate::sql::SqlValue, affinity: Affinity) -> Option<String> {
-    use crate::sql::SqlValue;
-    match (value, affinity) {
-        (SqlValue::Text(text), Affinity::Text) if !text.contains('\0') => {
-            Some(text.trim_end_matches(' ').to_ascii_lowercase())
-        }
-        (SqlValue::Integer(whole), _) => Some(whole.to_string()),
-        _ => None,
-    }
-    // The empty group is the table as a whole.
-    .filter(|group| !group.is_empty())
-}
-
-/// A name as SQL writes it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn grouping(db: &Connection, table: &str) -> Result<Option<(String, Affinity)>> {
