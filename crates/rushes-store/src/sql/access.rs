@@ -52,7 +52,8 @@ pub trait Sql: Send + Sync {
     async fn upsert(&self, upsert: Upsert, progress: Option<Progress>) -> Result<BatchDone>;
     /// How the database would answer.
     async fn explain(&self, sql: &str) -> Result<Plan>;
-    /// Which indexes would help these statements, tried out in a scratch copy. Changes nothing.
+    /// Which indexes would help these statements, tried out in a scratch copy, or in a transaction
+    /// that is undone. Changes nothing.
     async fn advise(&self, examples: Vec<Example>) -> Result<Vec<Advice>>;
     /// The statement without its particulars: for statistics and logs.
     fn normal(&self, sql: &str) -> String;

@@ -35,7 +35,7 @@ pub struct Advice {
     pub total_micros: u64,
     /// What is dear in its plan, each in a sentence.
     pub warnings: Vec<String>,
-    /// The index that helped most in the scratch copy, if any did.
+    /// The index that helped most when it was tried, if any did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
     /// Why nothing was tried, if so.
@@ -43,7 +43,7 @@ pub struct Advice {
     pub note: Option<String>,
 }
 
-/// An index, and what it did in the scratch copy.
+/// An index, and what it did when it was tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suggestion {
     /// The statement that makes it.

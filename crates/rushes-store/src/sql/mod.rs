@@ -16,6 +16,7 @@ pub(crate) mod narrow;
 pub(crate) mod normal;
 mod options;
 mod statement;
+pub(crate) mod trial;
 pub(crate) mod value;
 
 pub use access::{Progress, Sql};

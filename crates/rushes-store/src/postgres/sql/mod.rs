@@ -5,6 +5,7 @@
 //! the writes to it told, [`clock`] says whether anybody committed and [`generations`] how often
 //! what was written to.
 
+mod advise;
 mod batch;
 mod bulk;
 mod clock;

@@ -16,7 +16,7 @@ use super::line::{self, Line};
 use super::read::Lent;
 use super::watch::{Refused, Table};
 use super::write::{GUEST, Writers};
-use super::{batch, bulk, explain, generations, guard, read};
+use super::{advise, batch, bulk, explain, generations, guard, read};
 use crate::error::Result;
 use crate::postgres::ask;
 use crate::postgres::connect::Target;
@@ -331,23 +331,22 @@ impl Sql for PostgresSql {
     }
 
     async fn advise(&self, examples: Vec<Example>) -> Result<Vec<Advice>> {
-        let mut advice = Vec::with_capacity(examples.len());
+        let mut all = Vec::with_capacity(examples.len());
         for example in examples {
-            let plan = self.explain(&example.sql).await;
-            let (warnings, note) = match plan {
-                Ok(plan) => (plan.warnings, "indexes are not tried out on PostgreSQL yet".into()),
-                Err(error) => (Vec::new(), error.to_string()),
+            let mut advice = Advice::on(&example, &PostgreSqlDialect {});
+            let looked = match explain::steps(self.lend().await?, &example.sql).await {
+                Ok(steps) => {
+                    advice.warnings = explain::warnings(&steps);
+                    advise::look(&self.writers, &example, &mut advice).await
+                }
+                Err(error) => Err(error),
             };
-            advice.push(Advice {
-                statement: self.normal(&example.sql),
-                count: example.count,
-                total_micros: example.total_micros,
-                warnings,
-                suggestion: None,
-                note: Some(note),
-            });
+            if let Err(error) = looked {
+                advice.note = Some(error.to_string());
+            }
+            all.push(advice);
         }
-        Ok(advice)
+        Ok(all)
     }
 
     fn normal(&self, sql: &str) -> String {

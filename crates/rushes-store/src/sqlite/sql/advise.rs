@@ -13,21 +13,11 @@ use super::read::bind;
 use crate::error::{Error, Result};
 use crate::sql::advice::{Candidate, candidates, sources};
 use crate::sql::insertion::quoted;
-use crate::sql::normal::normal;
-use crate::sql::{Advice, Example, Suggestion};
+use crate::sql::trial::{CANDIDATES, GAIN, SAMPLE, TRIED, percent_more};
+use crate::sql::{Advice, Example};
 
 /// The longest that a statement is tried, each time.
 const TRIAL: Duration = Duration::from_secs(5);
-/// Candidates that are tried for a statement.
-const CANDIDATES: usize = 8;
-/// How many times faster a statement must become.
-const GAIN: u32 = 2;
-/// A statement quicker than this is left alone.
-const QUICK: Duration = Duration::from_micros(200);
-/// Rows whose insertion is timed.
-const SAMPLE: u32 = 1000;
-/// What an index on trial is called.
-const TRIED: &str = "rushes_tried";
 
 /// Looks into statements, those that took most time first.
 pub(super) fn advise(reader: &Reader, examples: &[Example]) -> Result<Vec<Advice>> {
@@ -58,14 +48,7 @@ struct Scratch {
 
 impl Scratch {
     fn advice(&self, example: &Example) -> Advice {
-        let mut advice = Advice {
-            statement: normal(&example.sql, &SQLiteDialect {}),
-            count: example.count,
-            total_micros: example.total_micros,
-            warnings: Vec::new(),
-            suggestion: None,
-            note: None,
-        };
+        let mut advice = Advice::on(example, &SQLiteDialect {});
         match self.look(example, &mut advice) {
             Ok(()) => {}
             Err(error) => advice.note = Some(error.to_string()),
@@ -80,8 +63,7 @@ impl Scratch {
             advice.note = Some(format!("it takes more than {} s", TRIAL.as_secs()));
             return self.try_all(example, TRIAL, advice);
         };
-        if before < QUICK {
-            advice.note = Some("it is quick as it is".to_owned());
+        if advice.is_quick(before) {
             return Ok(());
         }
         self.try_all(example, before, advice)
@@ -96,18 +78,10 @@ impl Scratch {
             {
                 best = after;
                 let cost = self.write_cost(candidate)?;
-                advice.suggestion = Some(Suggestion {
-                    sql: candidate.sql(&candidate.name()),
-                    before_micros: micros(before),
-                    after_micros: micros(after),
-                    write_cost_percent: cost,
-                    bytes,
-                });
+                advice.suggestion = Some(candidate.suggestion(before, after, cost, bytes));
             }
         }
-        if advice.suggestion.is_none() && advice.note.is_none() {
-            advice.note = Some("no index made it twice as fast".to_owned());
-        }
+        advice.conclude();
         Ok(())
     }
 
@@ -168,8 +142,7 @@ impl Scratch {
         self.db.execute_batch(&candidate.sql(TRIED))?;
         let with = self.insertion(&candidate.table);
         self.db.execute_batch(&format!("DROP INDEX {}", quoted(TRIED)))?;
-        let ratio = |with: Duration| with.as_secs_f64() / without.as_secs_f64().max(1e-9);
-        Ok(with?.map(|with| ((ratio(with) - 1.0).max(0.0) * 1000.0).round() / 10.0))
+        Ok(with?.map(|with| percent_more(with, without)))
     }
 
     /// The time to insert rows of the table again, the best of three.
@@ -198,22 +171,4 @@ impl Scratch {
         }
         Ok(best)
     }
-}
-
-impl Candidate {
-    fn name(&self) -> String {
-        let word = |c: char| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-        let name = format!("{}_by_{}", self.table, self.columns.join("_"));
-        name.chars().map(word).collect()
-    }
-
-    fn sql(&self, name: &str) -> String {
-        let columns: Vec<String> = self.columns.iter().map(|column| quoted(column)).collect();
-        let (name, table) = (quoted(name), quoted(&self.table));
-        format!("CREATE INDEX {name} ON {table} ({})", columns.join(", "))
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
