@@ -41,7 +41,7 @@ pub mod import;
 mod incoming;
 pub mod ingest;
 pub mod pictures;
-mod prefetch;
+pub mod prefetch;
 pub mod read;
 mod repair;
 pub mod sql;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::globals::Globals;
 use super::output::Output;
+use super::remote::{self, escaped};
 use super::stats::lines;
 
 /// Look into the cache, drop from it, warm it
@@ -76,7 +77,10 @@ struct Invalidate {
 impl Cache {
     pub(super) async fn run(self, globals: &Globals, out: &Output) -> Result<()> {
         let answer = match self.server {
-            Some(server) => asked(server, &self.what).await?,
+            Some(server) => {
+                let (path, body) = self.what.request()?;
+                remote::asked(&server, &format!("/v1/cache{path}"), body).await?
+            }
             None => self.what.done(globals).await?,
         };
         out.answer(&answer, |answer| match answer {
@@ -138,46 +142,4 @@ fn warm(videos: &[String], seconds: f64) -> Warm {
 fn value(answer: &impl Serialize) -> Result<Value> {
     serde_json::to_value(answer)
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}")))
-}
-
-/// Asks a running server.
-async fn asked(server: String, what: &What) -> Result<Value> {
-    let (path, body) = what.request()?;
-    let url = format!("{}/v1/cache{path}", server.trim_end_matches('/'));
-    let answer = tokio::task::spawn_blocking(move || fetched(&url, body)).await;
-    answer.map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?
-}
-
-fn fetched(url: &str, body: Option<Value>) -> Result<Value> {
-    let away = |error: ureq::Error| {
-        Error::new(ErrorKind::Unavailable, format!("cannot ask {url}: {error}; is the server up?"))
-    };
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut response = match body {
-        None => agent.get(url).call().map_err(away)?,
-        Some(body) => agent.post(url).send_json(body).map_err(away)?,
-    };
-    let status = response.status().as_u16();
-    let answer: Value = response.body_mut().read_json().map_err(away)?;
-    if status < 400 {
-        return Ok(answer);
-    }
-    let detail = answer.get("detail").and_then(Value::as_str).unwrap_or("it did not say why");
-    let kind = match status {
-        404 => ErrorKind::NotFound,
-        400..500 => ErrorKind::Invalid,
-        _ => ErrorKind::Internal,
-    };
-    Err(Error::new(kind, format!("{url}: {detail}")))
-}
-
-/// A text as a query of a URL takes it.
-fn escaped(text: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~/:".contains(byte);
-    text.bytes()
-        .map(
-            |byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") },
-        )
-        .collect()
 }

@@ -21,6 +21,8 @@ mod mcp;
 mod memory;
 mod output;
 mod picture;
+mod prefetch;
+mod remote;
 mod replay;
 mod rm;
 mod search;
@@ -75,6 +77,7 @@ enum Command {
     Sql(sql::Sql),
     Advise(sql::Advise),
     Cache(cache::Cache),
+    Prefetch(prefetch::Prefetch),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
     Dedup(dedup::Dedup),
@@ -131,6 +134,7 @@ impl Command {
             Self::Sql(command) => command.run(globals, out).await,
             Self::Advise(command) => command.run(globals, out).await,
             Self::Cache(command) => command.run(globals, out).await,
+            Self::Prefetch(command) => command.run(out).await,
             Self::Doctor(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),

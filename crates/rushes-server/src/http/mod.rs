@@ -27,6 +27,7 @@ mod memory;
 mod metrics;
 mod openapi;
 mod payload;
+mod prefetch;
 mod problem;
 mod range;
 mod router;

@@ -12,7 +12,7 @@ use super::app::App;
 use super::problem::Problem;
 use super::{
     cache, cite, clip, context, encoded, entries, frames, guard, health, media, memory, openapi,
-    search, sheet, sql, stats, token, videos,
+    prefetch, search, sheet, sql, stats, token, videos,
 };
 use crate::{dashboard, mcp};
 
@@ -49,6 +49,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(stats::routes())
         .merge(sql::routes())
         .merge(cache::routes())
+        .merge(prefetch::routes())
         .merge(health::routes())
 }
 

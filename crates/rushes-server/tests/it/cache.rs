@@ -160,3 +160,26 @@ fn without_a_server_the_command_acts_on_the_disk_cache() {
     run(&["invalidate", "--pattern", "records:video/*/known"]);
     assert_eq!(run(&["get", &key])["found"], "miss");
 }
+
+#[test]
+fn a_running_server_tells_why_something_was_read_ahead_or_was_not() {
+    let (library, id) = Library::with_entries();
+    let server = Server::start(&library);
+    let url = server.url("");
+    let explain = |kind: &str, at: &str| {
+        library.run(["prefetch", "explain", &id, "--kind", kind, "--at", at, "--server", &url])
+    };
+    let cold = explain("caption", "0:01");
+    assert!(cold.code == 0 && cold.text().contains("No session"), "{cold:?}");
+    let path = format!("/v1/videos/{id}/entries?kind=caption&from=0&to=2");
+    assert_eq!(server.get_with(&path, &[("x-rushes-session", "alice")]).status, 200);
+    let known = explain("caption", "0:03");
+    assert!(known.text().contains("not seen often enough"), "{known:?}");
+    assert!(known.text().contains("expected with 0.00"), "{known:?}");
+    let stats = library.run(["--json", "prefetch", "stats", "--server", &url]);
+    assert!(stats.text().contains("\"accesses\": 1"), "{stats:?}");
+    assert_eq!(explain("no kind!", "1").code, 2);
+    server.get("/v1/prefetch/explain?video=nobody&kind=caption&at=1").problem(404);
+    let away = ["prefetch", "stats", "--server", "http://127.0.0.1:1"];
+    assert_ne!(library.run(away).code, 0);
+}

@@ -1,14 +1,16 @@
 //! What will be asked for next is read before it is asked for, within a budget that keeps it from
 //! hurting.
 //!
-//! Every read of a window is noted with the session it belongs to. The model ([`moves`]) learns
+//! Every read of a window is noted with the session it belongs to. The model (`moves`) learns
 //! how sessions move and says what is likely next; that is put into a short queue, and one worker
 //! reads it through the same door as every read, so that it is as coherent. A prefetch waits for
-//! demand, gives up when there is too much of it, and pays from a budget ([`budget`]). What it
-//! brought is remembered until it is used or not ([`ledger`]): when too little of it is, the
+//! demand, gives up when there is too much of it, and pays from a budget (`budget`). What it
+//! brought is remembered until it is used or not (`ledger`): when too little of it is, the
 //! strategy is off for a while.
 
 mod budget;
+mod diary;
+mod explain;
 mod ledger;
 mod moves;
 mod session;
@@ -19,7 +21,7 @@ mod worker;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rushes_store::{EntryQuery, Kind, Video, VideoId, Window};
 use serde_json::{Value, json};
@@ -27,6 +29,8 @@ use tokio::sync::mpsc;
 
 use crate::config::Prefetching;
 use crate::engine::{Inner, Rushes};
+use diary::{Diary, Fate, Note};
+pub use explain::{Expected, ExplainRequest, Explanation, OrderedAhead};
 use ledger::Ledger;
 use moves::{Access, Moves, TICK};
 use session::Sessions;
@@ -56,7 +60,12 @@ struct Order {
     video: Arc<Video>,
     kind: Kind,
     window: Window,
+    /// Its number in the diary.
+    number: u64,
 }
+
+/// What is likely to be asked for, and how likely, where that is known.
+type Likely = (Kind, Window, Option<f32>);
 
 /// The prefetcher of one open library.
 #[derive(Debug)]
@@ -67,6 +76,7 @@ pub(crate) struct Prefetch {
     pub(crate) ledger: Ledger,
     /// Demand loads under way: prefetching waits for them.
     pub(crate) demand: Demand,
+    diary: Diary,
     counters: Counters,
 }
 
@@ -145,6 +155,7 @@ impl Prefetch {
             orders,
             ledger: Ledger::default(),
             demand: Demand::default(),
+            diary: Diary::default(),
             counters: Counters::default(),
         };
         (prefetch, Orders(inbox))
@@ -163,31 +174,35 @@ impl Prefetch {
             _ => related(kind, query.window),
         };
         if !likely.is_empty() && self.ledger.is_worth_it() {
-            self.order(video, likely);
+            self.order(session, video, likely);
         }
     }
 
-    fn learned(
-        &self,
-        session: u64,
-        video: &Video,
-        kind: &Kind,
-        window: Window,
-    ) -> Vec<(Kind, Window)> {
+    fn learned(&self, session: u64, video: &Video, kind: &Kind, window: Window) -> Vec<Likely> {
         let Ok(mut mind) = self.mind.try_lock() else { return Vec::new() };
         mind.next(session, &video.id, kind, shown(video, window)).unwrap_or_default()
     }
 
-    fn order(&self, video: &Video, likely: Vec<(Kind, Window)>) {
+    fn order(&self, session: u64, video: &Video, likely: Vec<Likely>) {
         let video = Arc::new(video.clone());
         let end = video.start + video.duration;
-        for (kind, window) in likely.into_iter().filter(|(_, window)| window.from < end) {
-            let order = Order { video: Arc::clone(&video), kind, window };
-            let counter = match self.orders.try_send(order) {
-                Ok(()) => &self.counters.ordered,
-                Err(_) => &self.counters.full,
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
+        for (kind, window, confidence) in likely.into_iter().filter(|next| next.1.from < end) {
+            let number = self.diary.order(Note {
+                at: Instant::now(),
+                session,
+                video: video.id.clone(),
+                kind: kind.clone(),
+                window,
+                confidence,
+                fate: Fate::Waiting,
+            });
+            let order = Order { video: Arc::clone(&video), kind, window, number };
+            if self.orders.try_send(order).is_ok() {
+                self.counters.ordered.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.diary.became(number, Fate::QueueFull);
+                self.counters.full.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -223,16 +238,16 @@ impl Mind {
         video: &VideoId,
         kind: &Kind,
         (from, to): (f64, f64),
-    ) -> Option<Vec<(Kind, Window)>> {
+    ) -> Option<Vec<Likely>> {
         let number = self.number(kind)?;
         let first = (from / TICK).floor() as i64;
         let last = ((to / TICK).ceil() as i64 - 1).max(first);
         let trail = self.sessions.trail(session, video);
         self.moves.learn(trail, Access { kind: number, first, last });
         let likely = self.moves.predict(trail, LEAST);
-        let window = |(kind, from, to): (u8, i64, i64)| {
+        let window = |(kind, from, to, confidence): (u8, i64, i64, f32)| {
             let window = Window { from: from as f64 * TICK, to: (to + 1) as f64 * TICK };
-            Some((self.kinds.get(usize::from(kind))?.clone(), window))
+            Some((self.kinds.get(usize::from(kind))?.clone(), window, Some(confidence)))
         };
         Some(likely.stretches().into_iter().filter_map(window).collect())
     }
@@ -247,10 +262,10 @@ impl Mind {
     }
 }
 
-fn related(kind: &Kind, window: Window) -> Vec<(Kind, Window)> {
+fn related(kind: &Kind, window: Window) -> Vec<Likely> {
     let row = RELATED.iter().find(|(name, _)| *name == kind.as_str());
     let kinds = row.into_iter().flat_map(|(_, brings)| brings.iter());
-    kinds.filter_map(|name| Some((Kind::new(name).ok()?, window))).collect()
+    kinds.filter_map(|name| Some((Kind::new(name).ok()?, window, None))).collect()
 }
 
 /// The window as far as the video goes, seconds.

@@ -153,8 +153,17 @@ impl Moves {
 
     /// What is likely to be asked for after where the trail is, at least this likely.
     pub(crate) fn predict(&self, trail: &Trail, least: f32) -> Predictions {
+        let Some(Outlook { mut predictions, .. }) = self.outlook(trail) else {
+            return Predictions::default();
+        };
+        predictions.0.retain(|prediction| prediction.confidence >= least && prediction.tick >= 0);
+        predictions
+    }
+
+    /// All that followed what the trail ends with, if that was seen often enough.
+    pub(crate) fn outlook(&self, trail: &Trail) -> Option<Outlook> {
+        let (at, (order, followers)) = trail.at.zip(self.longest(trail))?;
         let mut predictions = Predictions::default();
-        let Some((at, followers)) = trail.at.zip(self.longest(trail)) else { return predictions };
         for &(next, count) in followers.moves.iter().flatten() {
             let confidence = count as f32 / followers.seen.max(1) as f32;
             let first = at.first + i64::from(next.jump);
@@ -162,15 +171,14 @@ impl Moves {
                 predictions.add(Prediction { kind: next.kind, tick, confidence });
             }
         }
-        predictions.0.retain(|prediction| prediction.confidence >= least && prediction.tick >= 0);
-        predictions
+        Some(Outlook { order, seen: followers.seen, predictions })
     }
 
-    /// The longest context of the trail that was seen often enough.
-    fn longest(&self, trail: &Trail) -> Option<&Followers> {
+    /// The longest context of the trail that was seen often enough, and its number of moves.
+    fn longest(&self, trail: &Trail) -> Option<(usize, &Followers)> {
         (1..=ORDERS).rev().find_map(|order| {
             let followers = self.contexts.get(&context(&trail.steps, order))?;
-            (followers.seen >= SUPPORT[order - 1]).then_some(followers)
+            (followers.seen >= SUPPORT[order - 1]).then_some((order, followers))
         })
     }
 
@@ -192,18 +200,32 @@ impl Moves {
     }
 }
 
+/// What followed the end of a trail before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outlook {
+    /// How many moves of the trail were looked at.
+    pub(crate) order: usize,
+    /// How often they were seen.
+    pub(crate) seen: u32,
+    /// What followed.
+    pub(crate) predictions: Predictions,
+}
+
 /// What is likely, in no order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Predictions(pub(crate) Vec<Prediction>);
 
 impl Predictions {
-    /// Runs of neighbouring ticks of one kind: kind, first and last.
-    pub(crate) fn stretches(mut self) -> Vec<(u8, i64, i64)> {
+    /// Runs of neighbouring ticks of one kind: kind, first and last, and how likely the likeliest
+    /// of them is.
+    pub(crate) fn stretches(mut self) -> Vec<(u8, i64, i64, f32)> {
         self.0.sort_unstable_by_key(|next| (next.kind, next.tick));
         let runs = self.0.chunk_by(|a, b| a.kind == b.kind && a.tick + 1 == b.tick);
-        let ends =
-            |run: &[Prediction]| Some((run.first()?.kind, run.first()?.tick, run.last()?.tick));
-        runs.filter_map(ends).collect()
+        let stretch = |run: &[Prediction]| {
+            let likeliest = run.iter().map(|next| next.confidence).fold(0.0, f32::max);
+            Some((run.first()?.kind, run.first()?.tick, run.last()?.tick, likeliest))
+        };
+        runs.filter_map(stretch).collect()
     }
 
     fn add(&mut self, next: Prediction) {
@@ -307,7 +329,8 @@ mod tests {
     }
 
     fn ticks(predictions: Predictions) -> Vec<(u8, i64, i64)> {
-        predictions.stretches()
+        let stretches = predictions.stretches().into_iter();
+        stretches.map(|(kind, first, last, _)| (kind, first, last)).collect()
     }
 
     #[test]

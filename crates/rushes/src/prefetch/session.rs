@@ -64,6 +64,13 @@ impl Sessions {
         }
         &mut place.trail
     }
+
+    /// The trails of the sessions that are on a video.
+    pub(super) fn on(&self, video: &VideoId) -> impl Iterator<Item = (u64, &Trail)> {
+        let places = self.young.iter().chain(&self.old);
+        let here = places.filter(move |(_, place)| place.video == *video);
+        here.map(|(session, place)| (*session, &place.trail))
+    }
 }
 
 #[cfg(test)]

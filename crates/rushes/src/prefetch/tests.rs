@@ -7,6 +7,7 @@ use crate::config::{Prefetching, Settings};
 use crate::engine::Rushes;
 use crate::import::ImportOptions;
 use crate::in_session;
+use crate::prefetch::ExplainRequest;
 use crate::read::grid::tests::video;
 use crate::read::{EntriesRequest, Tier};
 
@@ -91,6 +92,29 @@ async fn related_kinds_come_along_and_off_is_off() {
     stride(&engine, 0, 30).await;
     assert_eq!(read(&engine, "caption", 0.0, 10.0).await, Tier::Store);
     assert_eq!(settled(&engine).await["ordered"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_why_something_was_read_ahead_or_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = library(&folder, Prefetching::Learned).await;
+    let why = async |kind: &str, at| {
+        let request = ExplainRequest { video: "a.mp4".into(), kind: kind.into(), at };
+        engine.explain_prefetch(&request).await.unwrap()
+    };
+    assert!(why("transcript", 7.0).await.why.contains("No session"));
+    read(&engine, "transcript", 0.0, 10.0).await;
+    assert!(why("transcript", 135.0).await.why.contains("not seen often enough"));
+    stride(&engine, 0, 26).await;
+    let next = why("transcript", 26.0 * 130.0 + 5.0).await;
+    assert!(next.why.contains("read ahead") && next.orders[0].bytes > 0, "{next:?}");
+    assert!(next.orders[0].confidence.unwrap() >= next.least);
+    let best = &next.sessions[0];
+    assert!(best.moves > 0 && best.confidence >= next.least, "{next:?}");
+    let aside = why("caption", 26.0 * 130.0 + 5.0).await;
+    assert!(aside.why.contains("expected with 0.00") && aside.orders.is_empty(), "{aside:?}");
+    let request = ExplainRequest { video: "a.mp4".into(), kind: "x".into(), at: f64::NAN };
+    assert!(engine.explain_prefetch(&request).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::budget::Budget;
+use super::diary::Fate;
 use super::{Demand, Order, stored};
 use crate::config::Prefetching;
 use crate::engine::{Inner, Rushes};
@@ -31,14 +32,18 @@ pub(super) async fn work(library: Weak<Inner>, mut orders: mpsc::Receiver<Order>
             save(&inner).await;
         }
         let counters = &inner.prefetch.counters;
-        if !demand_ends(&inner.prefetch.demand).await {
-            counters.busy.fetch_add(1, Ordering::Relaxed);
+        let number = order.number;
+        let (fate, counter) = if !demand_ends(&inner.prefetch.demand).await {
+            (Fate::Demand, &counters.busy)
         } else if !budget.pay_query(counters.noted.load(Ordering::Relaxed)) {
-            counters.over_budget.fetch_add(1, Ordering::Relaxed);
+            (Fate::Budget, &counters.over_budget)
         } else {
-            budget.pay_bytes(read(&inner, order).await);
-            counters.reads.fetch_add(1, Ordering::Relaxed);
-        }
+            let brought = read(&inner, order).await;
+            budget.pay_bytes(brought.unwrap_or_default());
+            (brought.map_or(Fate::Failed, Fate::Read), &counters.reads)
+        };
+        inner.prefetch.diary.became(number, fate);
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -48,7 +53,7 @@ async fn demand_ends(demand: &Demand) -> bool {
 }
 
 /// Bytes that were brought. A failure is no one's: whoever really asks is told.
-async fn read(inner: &Arc<Inner>, order: Order) -> u64 {
+async fn read(inner: &Arc<Inner>, order: Order) -> Option<u64> {
     let engine = Rushes { inner: Arc::clone(inner), session: 0 };
     let query = EntryQuery {
         video: order.video.id.clone(),
@@ -58,10 +63,8 @@ async fn read(inner: &Arc<Inner>, order: Order) -> u64 {
         limit: MOST,
         after: None,
     };
-    engine.read_ahead(order.video, query).await.unwrap_or_else(|error| {
-        tracing::debug!(%error, "a read ahead failed");
-        0
-    })
+    let brought = engine.read_ahead(order.video, query).await;
+    brought.inspect_err(|error| tracing::debug!(%error, "a read ahead failed")).ok()
 }
 
 /// Writes down what was learned.
