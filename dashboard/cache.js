@@ -19,7 +19,7 @@ export async function showCache(main) {
 function draw(samples) {
   const last = samples.at(-1);
   const used = TIERS.filter((tier) => last.reads[tier] > 0 || last.stats.cache?.[tier]);
-  return [reads(samples, used), ...last.tiers.map((tier) => holds(tier, samples)), latency(samples, used), namespaces(last.stats.cache)].filter(Boolean);
+  return [reads(samples, used), ...last.tiers.map((tier) => holds(tier, samples)), latency(samples, used), ahead(last.stats.prefetch), namespaces(last.stats.cache)].filter(Boolean);
 }
 
 function reads(samples, used) {
@@ -60,6 +60,24 @@ function latency(samples, used) {
         el("td", {}, micros(now[tier].p50_micros)),
         el("td", {}, micros(now[tier].p99_micros)),
         el("td", { class: "spark" }, line(samples.map((sample) => sample.stats.reads?.[tier]?.p50_micros), 20)))))));
+}
+
+function ahead(prefetch) {
+  if (!prefetch?.accesses) return null;
+  const { segments } = prefetch;
+  const share = (value) => (Number.isFinite(value) ? percent(value) : "–");
+  const dropped = Object.values(prefetch.dropped).reduce((sum, value) => sum + value, 0);
+  const rows = [
+    ["strategy", segments.off ? `${prefetch.strategy}, pausing` : prefetch.strategy],
+    ["right (precision)", share(segments.precision)],
+    ["of what was needed (coverage)", share(segments.coverage)],
+    ["ahead by, on average", Number.isFinite(segments.lead_seconds) ? `${segments.lead_seconds.toFixed(1)} s` : "–"],
+    ["read, of them unused", `${bytes(segments.bytes)}, ${bytes(segments.wasted_bytes)}`],
+    ["reads ahead, dropped", `${count(prefetch.read)}, ${count(dropped)}`],
+  ];
+  return el("section", { class: "figure ahead" },
+    el("h2", {}, "Read ahead"),
+    el("table", {}, el("tbody", {}, rows.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value))))));
 }
 
 function namespaces(cache) {

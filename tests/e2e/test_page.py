@@ -277,6 +277,8 @@ def test_the_cache_figures_change_with_reads(page, server, ids):
     held = page.text(".figure[data-tier=memory] .held")
     assert " of " in held and not held.startswith("–")
     assert page.text("tr[data-tier=memory] td").endswith("s")
+    ahead = page.text(".figure.ahead")
+    assert "learned" in ahead and "right (precision)" in ahead
 
 
 def test_hostile_names_and_texts_stay_text(page, fresh, tmp_path):

@@ -31,6 +31,10 @@ pub(crate) struct Ledger {
     unused: AtomicU64,
     bytes: AtomicU64,
     wasted: AtomicU64,
+    /// Segments that a read had to load, as nobody had read them ahead.
+    missed: AtomicU64,
+    /// Milliseconds between bringing and use, of all that were used.
+    lead: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -64,11 +68,18 @@ impl Ledger {
             return;
         }
         let Ok(mut book) = self.book.try_lock() else { return };
-        if book.open.remove(key).is_some() {
+        if let Some((brought, _)) = book.open.remove(key) {
+            let lead = u64::try_from(brought.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.lead.fetch_add(lead, Ordering::Relaxed);
             self.open.store(book.open.len(), Ordering::Relaxed);
             self.used.fetch_add(1, Ordering::Relaxed);
             book.judge(true, Instant::now());
         }
+    }
+
+    /// A read had to load so many segments.
+    pub(crate) fn missed(&self, segments: usize) {
+        self.missed.fetch_add(segments as u64, Ordering::Relaxed);
     }
 
     /// Whether so much of it is used that it should go on.
@@ -99,14 +110,18 @@ impl Ledger {
     pub(super) fn stats(&self) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (used, unused) = (read(&self.used), read(&self.unused));
-        let judged = used + unused;
+        let (judged, missed) = (used + unused, read(&self.missed));
+        let share = |of: u64, all: u64| (all > 0).then(|| of as f64 / all as f64);
         let off =
             self.book.lock().is_ok_and(|book| book.off_until.is_some_and(|e| e > Instant::now()));
         json!({
             "used": used,
             "unused": unused,
             "open": self.open.load(Ordering::Relaxed),
-            "precision": (judged > 0).then(|| used as f64 / judged as f64),
+            "missed": missed,
+            "precision": share(used, judged),
+            "coverage": share(used, used + missed),
+            "lead_seconds": share(read(&self.lead), used).map(|millis| millis / 1e3),
             "bytes": read(&self.bytes),
             "wasted_bytes": read(&self.wasted),
             "off": off,

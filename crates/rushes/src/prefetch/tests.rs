@@ -109,6 +109,10 @@ async fn it_says_why_something_was_read_ahead_or_was_not() {
     let next = why("transcript", 26.0 * 130.0 + 5.0).await;
     assert!(next.why.contains("read ahead") && next.orders[0].bytes > 0, "{next:?}");
     assert!(next.orders[0].confidence.unwrap() >= next.least);
+    let figures = &settled(&engine).await["segments"];
+    let (used, missed) = (figures["used"].as_f64().unwrap(), figures["missed"].as_f64().unwrap());
+    assert_eq!(figures["coverage"], used / (used + missed));
+    assert!(used > 0.0 && figures["lead_seconds"].as_f64().unwrap() >= 0.0, "{figures}");
     let best = &next.sessions[0];
     assert!(best.moves > 0 && best.confidence >= next.least, "{next:?}");
     let aside = why("caption", 26.0 * 130.0 + 5.0).await;

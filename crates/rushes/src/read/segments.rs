@@ -167,7 +167,10 @@ impl Rushes {
             hits.for_each(|(piece, _)| prefetch.ledger.wanted(&piece.key));
         }
         if !missing.is_empty() {
-            let _demanding = matches!(purpose, Purpose::Demand).then(|| prefetch.demand.begin());
+            let _demanding = matches!(purpose, Purpose::Demand).then(|| {
+                prefetch.ledger.missed(missing.len());
+                prefetch.demand.begin()
+            });
             let loaded = self.load(asks, readers, &missing).await?;
             if let Purpose::Ahead(brought) = purpose {
                 self.note_brought(&missing, &loaded, brought);
