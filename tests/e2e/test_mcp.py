@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from mcp import Client, StdioServerParameters
 
-from harness import binary
+from harness import Server, binary
 
 TOOLS = {
     "list_videos",
@@ -48,14 +48,8 @@ class Agent:
         return asyncio.run(asyncio.wait_for(run(), 120))
 
 
-@pytest.fixture(params=["stdio", "http", "http, initialized"])
-def agent(request, library) -> Agent:
-    """The tools by each way in: a process for each client, stateless HTTP, the older handshake."""
-    if request.param == "stdio":
-        way = StdioServerParameters(command=str(binary()), args=["mcp"], env=library.env)
-    else:
-        way = request.getfixturevalue("server").url + "/mcp"
-    mode = "legacy" if "initialized" in request.param else "auto"
+def by(way, mode: str = "auto") -> Agent:
+    """An agent that comes in this way."""
 
     @asynccontextmanager
     async def reach():
@@ -63,6 +57,30 @@ def agent(request, library) -> Agent:
             yield client
 
     return Agent(reach)
+
+
+def by_process(library) -> Agent:
+    return by(StdioServerParameters(command=str(binary()), args=["mcp"], env=library.env))
+
+
+@pytest.fixture(params=["stdio", "http", "http, initialized"])
+def agent(request, library) -> Agent:
+    """The tools by each way in: a process for each client, stateless HTTP, the older handshake."""
+    if request.param == "stdio":
+        return by_process(library)
+    mode = "legacy" if "initialized" in request.param else "auto"
+    return by(request.getfixturevalue("server").url + "/mcp", mode)
+
+
+@pytest.fixture(params=["stdio", "http"])
+def asker(request, library, tmp_path):
+    """An agent that may ask with SQL: the owner's own process, or a server that allows it."""
+    if request.param == "stdio":
+        yield by_process(library)
+        return
+    server = Server(library, tmp_path / "log", "--sql-http", "true")
+    yield by(server.url + "/mcp")
+    server.stop()
 
 
 def images(result) -> list:
@@ -90,7 +108,8 @@ def webp_width(block) -> int:
 
 def test_the_tools_are_listed_with_schemas_and_said_to_be_safe(agent):
     tools = {tool.name: tool for tool in agent.session(lambda client: client.list_tools()).tools}
-    assert set(tools) == TOOLS
+    # Over the network SQL has to be allowed.
+    assert set(tools) - {"sql"} == TOOLS
     for name, tool in tools.items():
         assert tool.description and tool.input_schema["type"] == "object"
         assert tool.annotations.read_only_hint == (name != "remember")
@@ -135,6 +154,33 @@ def test_entries_come_page_by_page_and_whole(agent, ids):
     assert [len(page) for page in pages] == [10, 10, 10, 4]
     assert len({entry["id"] for entry in entries}) == 34
     assert entries == sorted(entries, key=lambda entry: entry["start"])
+
+
+def test_sql_is_answered_and_cannot_write(asker, ids):
+    counted = asker.ask(
+        "sql",
+        sql="SELECT name, count(*) AS n FROM timeline WHERE label = ? GROUP BY video ORDER BY name",
+        params=["hand"],
+    )
+    assert counted["columns"] == ["name", "n"]
+    assert [name for name, _ in counted["rows"]] == ["cup.mp4", "tree.avi"]
+    found = asker.ask("search", label="hand", videos=[ids["cup.mp4"]], limit=100)["items"]
+    assert counted["rows"][0][1] == len(found)
+    for hostile in (
+        "DELETE FROM entries",
+        "ATTACH '/etc/passwd' AS x",
+        "SELECT load_extension('x')",
+        "PRAGMA journal_mode = DELETE",
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c",
+        "SELECT randomblob(2000000000)",
+    ):
+        refused = asker("sql", sql=hostile)
+        assert refused.is_error and len(refused.content[0].text) > 20, hostile
+
+
+def test_sql_over_the_network_needs_leave(server):
+    refused = by(server.url + "/mcp")("sql", sql="SELECT 1")
+    assert refused.is_error and "--sql-http" in refused.content[0].text
 
 
 def test_never_computed_is_told_from_none_found(agent, ids):

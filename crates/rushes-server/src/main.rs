@@ -4,7 +4,7 @@
 //! call, [`dashboard`] the page itself. All four translate a request into a call of
 //! [`rushes::Rushes`] and its answer into their own words; none of them decides anything. What
 //! they share is small: how times and words are written ([`words`]), what is told of a picture
-//! ([`facts`]), and what becomes of a failure ([`fate`]).
+//! ([`facts`]), how SQL is bounded ([`sql`]), and what becomes of a failure ([`fate`]).
 
 mod cli;
 mod dashboard;
@@ -12,6 +12,7 @@ mod facts;
 mod fate;
 mod http;
 mod mcp;
+mod sql;
 mod telemetry;
 mod words;
 mod written;

@@ -1,5 +1,7 @@
 //! Files named by the hash of their bytes.
 
+mod copy;
+
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::lock;
 use crate::model::BlobHash;
+
+pub use copy::BlobState;
 
 /// A folder of content-addressed files. Writing is atomic (temporary file, sync, rename) and the
 /// same bytes are written once. All methods block on the file system.

@@ -99,7 +99,7 @@ mod store;
 pub mod testing;
 mod words;
 
-pub use blob::{BlobHold, Blobs};
+pub use blob::{BlobHold, BlobState, Blobs};
 pub use change::{Change, ChangeSet};
 pub use error::{Error, Result};
 pub use lock::VideoLock;
@@ -116,5 +116,5 @@ pub use sql::{
     Outcome, Plan, PlanStep, Progress, Query, Rows, Sql, SqlOptions, SqlParams, SqlValue,
     StatementFigures, Suggestion, Upsert,
 };
-pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use sqlite::{CopyProgress, Durability, SqliteCopy, SqliteOptions, SqliteStore};
 pub use store::{Finished, Older, Run, RunId, Store, Unfinished};

@@ -158,6 +158,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(Message, ChangeSet)>;
     /// Those of `blobs`, each once, that no row refers to; rows of open runs count.
     async fn unused(&self, blobs: &[BlobHash]) -> Result<Vec<BlobHash>>;
+    /// Blobs that any row names, those of open runs included: each once, in order, at most `limit`
+    /// of those after `after`.
+    async fn named(&self, after: Option<BlobHash>, limit: usize) -> Result<Vec<BlobHash>>;
     /// SQL for those who ask.
     fn sql(&self) -> &dyn Sql;
     /// Bytes, rows and versions, for `stats` and `doctor`; a JSON object.

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod answer;
+pub mod backup;
 mod builder;
 mod check;
 pub mod config;

@@ -4,6 +4,7 @@
 //! answer through [`output::Output`]: text for people, or with `--json` the engine's own answer.
 
 mod asking;
+mod backup;
 mod cache;
 mod cite;
 mod clip;
@@ -82,6 +83,8 @@ enum Command {
     Mcp(mcp::Mcp),
     Dedup(dedup::Dedup),
     Doctor(doctor::Doctor),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Demo(demo::Demo),
     Completions(completions::Completions),
 }
@@ -136,6 +139,8 @@ impl Command {
             Self::Cache(command) => command.run(globals, out).await,
             Self::Prefetch(command) => command.run(out).await,
             Self::Doctor(command) => return command.run(globals, out).await,
+            Self::Backup(command) => return command.run(globals, out).await,
+            Self::Restore(command) => return command.run(globals, out).await,
             Self::Completions(command) => command.run(out),
             Self::Serve(_) | Self::Mcp(_) | Self::Demo(_) => Ok(()),
         }

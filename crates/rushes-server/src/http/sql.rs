@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use rushes::sql::{Advice, Freshness, SqlAnswer, SqlParams, SqlRequest};
+use rushes::sql::{Advice, Freshness, SqlAnswer, SqlRequest};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,9 +12,10 @@ use super::answer::Answer;
 use super::app::App;
 use super::asking::{Json, Query};
 use super::problem::Problem;
+use crate::sql::{self, Bounds};
 
-/// Rows in an answer when the caller does not say, and at most.
-const ROWS: (usize, usize) = (1000, 100_000);
+/// Rows in an answer.
+const ROWS: Bounds = Bounds { usual: 1000, most: 100_000 };
 
 /// The routes of this resource.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -51,17 +52,10 @@ async fn ask(
     Json(asked): Json<Asked>,
 ) -> Result<Answer<SqlAnswer>, Problem> {
     check_allowed(&app)?;
-    let params = SqlParams::from_json(&asked.params).map_err(rushes::Error::from)?;
-    let rows = asked.rows.unwrap_or(ROWS.0);
-    if !(1..=ROWS.1).contains(&rows) {
-        let detail = format!("rows must be 1 to {}, not {rows}", ROWS.1);
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", detail));
-    }
     let request = SqlRequest {
         freshness: asked.freshness,
         cache: asked.cache.unwrap_or(true),
-        rows: Some(rows),
-        ..SqlRequest::new(asked.sql, params)
+        ..sql::request(asked.sql, &asked.params, asked.rows, ROWS)?
     };
     let answer = app.engine.query(&request).await?;
     Ok(Answer::of(answer, |answer| &mut answer.served))
@@ -91,7 +85,5 @@ fn check_allowed(app: &App) -> Result<(), Problem> {
     if app.engine.settings().sql_http {
         return Ok(());
     }
-    let detail = "SQL over HTTP is off: it shows every row of the database to whoever reaches this \
-                  port. Start the server with --sql-http true to allow it";
-    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", sql::OFF))
 }

@@ -29,10 +29,17 @@ pub(super) fn with_structure<T: Serialize>(
 
 /// A refusal, as an answer: the agent reads it and asks otherwise.
 pub(super) fn refused(error: &Error) -> CallToolResult {
-    let kind = fate::of(error.kind()).name;
-    let mut result = CallToolResult::error(vec![ContentBlock::text(format!("{kind}: {error}"))]);
-    result.structured_content =
-        Some(serde_json::json!({ "kind": kind, "message": error.to_string() }));
+    refusal(fate::of(error.kind()).name, &error.to_string())
+}
+
+/// A refusal of what the owner has not allowed.
+pub(super) fn forbidden(why: &str) -> CallToolResult {
+    refusal("forbidden", why)
+}
+
+fn refusal(kind: &str, message: &str) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(format!("{kind}: {message}"))]);
+    result.structured_content = Some(serde_json::json!({ "kind": kind, "message": message }));
     result
 }
 

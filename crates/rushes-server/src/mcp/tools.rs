@@ -15,7 +15,7 @@ use rushes::store::Role;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{answer, fitting, token};
+use super::{answer, fitting, sql, token};
 use crate::written::Written;
 
 /// What an agent is told before it calls anything.
@@ -32,6 +32,9 @@ pub(crate) struct Tools {
     engine: Rushes,
     router: ToolRouter<Self>,
 }
+
+/// The tool that an owner has to allow.
+const SQL: &str = "sql";
 
 /// A page of the library.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -82,9 +85,19 @@ fn answered(result: rushes::Result<CallToolResult>) -> CallToolResult {
 
 #[tool_router]
 impl Tools {
-    /// The tools over this engine.
+    /// The tools over this engine, for whoever started this process.
     pub(super) fn new(engine: Rushes) -> Self {
         Self { engine, router: token::taken_by_all(Self::tool_router()) }
+    }
+
+    /// The same for the network: SQL where the owner has allowed it.
+    pub(super) fn for_network(engine: Rushes) -> Self {
+        let allowed = engine.settings().sql_http;
+        let mut tools = Self::new(engine);
+        if !allowed {
+            tools.router.disable_route(SQL);
+        }
+        tools
     }
 
     /// The videos of the library, newest first, with ids, lengths and names.
@@ -173,6 +186,15 @@ impl Tools {
         let messages = self.engine.messages(&request.video, limit, request.cursor.as_deref()).await;
         answered(messages.map(|messages| answer::told(answer::messages(&messages), &messages)))
     }
+
+    /// Ask the library's database with a statement of SQL that reads: counts, sums, comparisons
+    /// over many videos. `timeline` shows all entries (id, video, name, kind, starts, ends, data,
+    /// text, label, tool, version, model), `conversation` all messages (id, video, name, role,
+    /// content, at). Cheap when the answer is small: let SQL count, and say LIMIT.
+    #[tool(annotations(read_only_hint = true, open_world_hint = false))]
+    async fn sql(&self, Parameters(asked): Parameters<sql::Asked>) -> CallToolResult {
+        answered(sql::answer(&self.engine, asked).await)
+    }
 }
 
 impl Tools {
@@ -200,6 +222,9 @@ impl ServerHandler for Tools {
         mut request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if self.router.is_disabled(&request.name) {
+            return Ok(answer::forbidden(crate::sql::OFF).into());
+        }
         if !self.router.has_route(&request.name) {
             return Err(self.unknown(&request.name));
         }

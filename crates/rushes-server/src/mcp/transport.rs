@@ -49,7 +49,7 @@ pub(crate) fn over_http(
         .with_allowed_origins(OWN_ORIGINS);
     let config = if loopback_only { config } else { config.disable_allowed_hosts() };
     let config = if loopback_only { config } else { config.disable_allowed_origins() };
-    let tools = Tools::new(engine);
+    let tools = Tools::for_network(engine);
     let sessions = Arc::new(NeverSessionManager::default());
     StreamableHttpService::new(move || Ok(tools.clone()), sessions, config)
 }

@@ -194,6 +194,67 @@ async fn a_conversation_is_remembered() {
     client.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_that_reads_is_answered_and_all_else_refused() {
+    let (library, id) = Library::with_entries();
+    let client = Client::start(&library).await;
+    let sql =
+        "SELECT kind, text FROM timeline WHERE video = ? AND text IS NOT NULL ORDER BY starts";
+    let asked = json!({ "sql": sql, "params": [id] });
+    let found = client.call("sql", asked.clone()).await;
+    let lines: Vec<Value> =
+        texts(&found)[0].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!(["kind", "text"]), "{found:?}");
+    assert!(lines.contains(&json!(["caption", "A red kite turns"])), "{found:?}");
+    let structured = found.structured_content.unwrap();
+    assert_eq!(structured["rows"].as_array().unwrap().len(), lines.len() - 1);
+    let again = client.call("sql", asked).await.structured_content.unwrap();
+    assert_eq!(again["served"]["tier"], "memory", "{again}");
+    assert_eq!(again["rows"], structured["rows"]);
+
+    let named = json!({ "sql": "SELECT :n + 1 AS more", "params": { "n": 41 } });
+    assert_eq!(texts(&client.call("sql", named).await)[0], "[\"more\"]\n[42]\n");
+    let endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c";
+    for (asked, word) in [
+        (json!({ "sql": "DELETE FROM entries" }), "only reading"),
+        (json!({ "sql": "ATTACH 'x.db' AS x" }), "only reading"),
+        (json!({ "sql": "SELECT load_extension('x')" }), "load_extension"),
+        (json!({ "sql": "SELECT 1; DELETE FROM entries" }), "one statement"),
+        (json!({ "sql": "SELECT nonsense" }), "nonsense"),
+        (json!({ "sql": "SELECT ?" }), "1 placeholders"),
+        (json!({ "sql": endless }), "more than 100 rows"),
+        (json!({ "sql": "SELECT 1", "rows": 1001 }), "1 to 1000"),
+        (json!({ "sql": "SELECT 1", "params": "x" }), "a JSON list"),
+        (json!({ "sql": "SELECT hex(zeroblob(60000))" }), "at most 100000"),
+        (json!({ "sql": "SELECT randomblob(2000000000)" }), "too big"),
+    ] {
+        let refused = client.call("sql", asked.clone()).await;
+        assert_eq!(refused.is_error, Some(true), "{asked}: {refused:?}");
+        assert!(texts(&refused)[0].contains(word), "{asked}: {refused:?}");
+    }
+    client.stop().await;
+}
+
+#[test]
+fn sql_over_the_network_needs_leave() {
+    let (library, _) = Library::with_entries();
+    let ask = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "sql", "arguments": { "sql": "SELECT count(*) FROM timeline" } } });
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let accept = [("accept", "application/json, text/event-stream")];
+    for (flags, allowed) in [(&[][..], false), (&["--sql-http", "true"][..], true)] {
+        let server = Server::start_with(&library, flags);
+        let listed = server.post_json_with("/mcp", &list, &accept).json();
+        let listed = listed["result"]["tools"].as_array().unwrap().clone();
+        assert_eq!(listed.iter().any(|tool| tool["name"] == "sql"), allowed, "{flags:?}");
+        let answer = server.post_json_with("/mcp", &ask, &accept).json();
+        assert_eq!(answer["result"]["isError"], !allowed, "{answer}");
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        let word = if allowed { "count(*)" } else { "forbidden: SQL over HTTP is off" };
+        assert!(text.contains(word), "{answer}");
+    }
+}
+
 #[test]
 fn the_same_tools_are_there_over_http() {
     let library = Library::new();

@@ -98,6 +98,34 @@ pub(super) async fn messages(
     Ok(Page { items, next })
 }
 
+/// Blobs that any row names, each once, in order, after one.
+pub(super) async fn named(
+    db: &impl GenericClient,
+    after: Option<BlobHash>,
+    limit: usize,
+) -> Result<Vec<BlobHash>> {
+    let part = |table: &str, column: &str| {
+        format!(
+            "(SELECT DISTINCT {column} FROM {table} WHERE {column} > $1
+              ORDER BY {column} LIMIT $2)"
+        )
+    };
+    let [a, b, c, d] = [
+        part("entries", "blob"),
+        part("videos", "media"),
+        part("videos", "thumbnail"),
+        part("videos", "timing"),
+    ];
+    let sql = format!("{a} UNION {b} UNION {c} UNION {d} ORDER BY 1 LIMIT $2");
+    let after: &[u8] = after.as_ref().map_or(&[], |hash| &hash.0);
+    let found = ask::rows(db, &sql, &[&after, &number(limit)]).await?;
+    let mut named = Vec::with_capacity(found.len());
+    for row in &found {
+        named.extend(rows::blob(row, 0)?);
+    }
+    Ok(named)
+}
+
 /// Bytes, rows and versions. Nothing here scans entries.
 pub(super) async fn facts(db: &impl GenericClient) -> Result<serde_json::Value> {
     let sql = "SELECT current_setting('server_version'), (SELECT seq FROM library),

@@ -236,6 +236,10 @@ impl Store for PostgresStore {
         videos::unused(&self.pool.get().await?, blobs.to_vec()).await
     }
 
+    async fn named(&self, after: Option<BlobHash>, limit: usize) -> Result<Vec<BlobHash>> {
+        queries::named(&self.pool.get().await?, after, limit).await
+    }
+
     fn sql(&self) -> &dyn Sql {
         &self.sql
     }

@@ -108,15 +108,25 @@ fn apply(db: &mut Connection, path: &Path) -> Result<()> {
     Ok(transaction.commit()?)
 }
 
-fn verify(db: &Connection, path: &Path) -> Result<()> {
+/// Refuses a file that is no library, or one of a newer release; one of an older release will do.
+pub(super) fn verify_known(db: &Connection, path: &Path) -> Result<()> {
     recognise(db, path)?;
     let (present, path) = (version(db)?, path.display());
+    if present == 0 {
+        return Err(Error::Invalid(format!("{path} is no Rushes library; name another file")));
+    }
     if present > latest() {
         return Err(Error::TooNew(format!(
             "{path} has schema {present}, this release knows up to {}; use a newer release",
             latest()
         )));
     }
+    Ok(())
+}
+
+fn verify(db: &Connection, path: &Path) -> Result<()> {
+    verify_known(db, path)?;
+    let path = path.display();
     for step in STEPS {
         let applied: Option<String> = db
             .query_row("SELECT checksum FROM migrations WHERE version = ?", [step.version], |row| {

@@ -7,6 +7,7 @@
 
 mod change;
 mod connection;
+mod copy;
 mod entries;
 mod finish;
 mod migrate;
@@ -22,4 +23,5 @@ mod videos;
 mod write;
 
 pub use connection::{Durability, SqliteOptions};
+pub use copy::{CopyProgress, SqliteCopy};
 pub use store::SqliteStore;

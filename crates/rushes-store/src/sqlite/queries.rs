@@ -95,6 +95,33 @@ pub(super) fn messages(
     Ok(Page { items, next })
 }
 
+/// Blobs that any row names, each once, in order, after one.
+pub(super) fn named(
+    db: &Connection,
+    after: Option<&BlobHash>,
+    limit: usize,
+) -> Result<Vec<BlobHash>> {
+    // Each part is read in the order of an index, and no further than the answer needs.
+    let part = |table: &str, column: &str| {
+        format!(
+            "SELECT * FROM (SELECT DISTINCT {column} FROM {table}
+             WHERE {column} > ?1 ORDER BY {column} LIMIT ?2)"
+        )
+    };
+    let [a, b, c, d] = [
+        part("entries", "blob"),
+        part("videos", "media"),
+        part("videos", "thumbnail"),
+        part("videos", "timing"),
+    ];
+    let sql = format!("{a} UNION {b} UNION {c} UNION {d} ORDER BY 1 LIMIT ?2");
+    let mut statement = db.prepare_cached(&sql)?;
+    let after: &[u8] = after.map_or(&[], |hash| &hash.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![after, limit], |row| row.get(0).map(BlobHash))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Bytes, rows and versions. Nothing here scans entries.
 pub(super) fn facts(db: &Connection) -> Result<serde_json::Value> {
     let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));

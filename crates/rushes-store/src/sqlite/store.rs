@@ -203,6 +203,10 @@ impl Store for SqliteStore {
         self.readers.long(move |db| videos::unused(db, blobs)).await
     }
 
+    async fn named(&self, after: Option<BlobHash>, limit: usize) -> Result<Vec<BlobHash>> {
+        self.readers.long(move |db| queries::named(db, after.as_ref(), limit)).await
+    }
+
     fn sql(&self) -> &dyn Sql {
         &self.sql
     }

@@ -33,6 +33,26 @@ pub(super) async fn are_given_back_when_nothing_refers_to_them(open: Open<'_>) {
     let run = store.run_open(&two.id, &recipe("open"), false).await.unwrap();
     store.run_write(run.id, vec![frame(9.0, b"timing of one")]).await.unwrap();
 
+    let all: [&[u8]; 7] = [
+        b"a",
+        b"b",
+        b"shared thumbnail",
+        b"timing of one",
+        b"timing of two",
+        b"media of one",
+        b"media of two",
+    ];
+    let (mut named, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.named(after, 3).await.unwrap();
+        after = page.last().copied();
+        named.extend(page);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(named, hashes(&all), "each once, in order, page by page");
+
     let (_, unused) = store.remove_video(&one.id).await.unwrap();
     assert_eq!(sorted(unused), hashes(&[b"a", b"media of one"]));
     let kept: [&[u8]; 5] =

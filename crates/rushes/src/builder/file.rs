@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rushes_store::{SqliteOptions, SqliteStore};
+use rushes_store::{SqliteOptions, SqliteStore, Store};
 
 use super::{Kept, blobs, may_be_written, sql_options};
 use crate::config::Settings;
@@ -20,10 +20,12 @@ pub(super) fn open(settings: &Settings, file: &Path) -> Result<Kept> {
         false => SqliteStore::open(file, &options)?,
     };
     let blobs = blobs(&settings.library, read_only)?;
-    let database = identity(file).map_err(|error| {
+    let place = identity(file).map_err(|error| {
         let message = format!("cannot look at {}: {error}", file.display());
         Error::caused(Kind::Internal, message, error)
     })?;
+    // A library that was restored in its place has another name of its own.
+    let database = format!("{place} {}", store.sql().identity());
     Ok(Kept { store: Arc::new(store), blobs, read_only, database })
 }
 
