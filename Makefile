@@ -22,9 +22,10 @@ bench: setup
 	cargo run --release -q -p rushes-bench -- $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json)
 
 # A million operations and more while Redis is killed, stopped, emptied and cut off: nothing stale,
-# nothing failed.
+# nothing failed. The server killed 200 times in the middle of commits: nothing lost, nothing stale.
 soak: setup
 	cargo test --workspace --test redis -- --ignored --exact fleet::run::soak --nocapture
+	cargo test --workspace --test it -- --ignored --exact kill::soak --nocapture
 
 setup:
 	scripts/setup.sh

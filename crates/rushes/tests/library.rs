@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rushes::backup::BackupEvent;
 use rushes::config::Settings;
 use rushes::import::ImportOptions;
 use rushes::ingest::{Event, IngestOptions, Sampling, Source};
@@ -279,6 +280,34 @@ async fn damaged_pictures_are_told_and_another_ingest_mends_them() {
     mended.sort();
     whole.sort();
     assert_eq!(mended, whole);
+}
+
+/// Nobody takes the events, so the copying waits in the middle; then nobody waits for it either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_ends_when_its_caller_goes_away_and_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let rushes = open(folder.path()).await;
+    let path = clip(folder.path(), 3);
+    rushes.ingest(Source::File(path), IngestOptions::default(), None).await.unwrap();
+    let to = folder.path().join("backup");
+    let (told, mut events) = mpsc::channel(1);
+    let (engine, place) = (rushes.clone(), to.clone());
+    let backup = tokio::spawn(async move { engine.backup(&place, Some(told)).await });
+    assert!(matches!(events.recv().await, Some(BackupEvent::Files { done: 1, .. })));
+    backup.abort();
+    assert!(backup.await.unwrap_err().is_cancelled());
+    drop(events);
+    let copy = loop {
+        match rushes.backup(&to, None).await {
+            // Its thread ends with the file that it is at.
+            Err(error) if error.kind() == ErrorKind::Busy => tokio::task::yield_now().await,
+            done => break done.unwrap(),
+        }
+    };
+    assert_eq!((copy.videos, copy.problems.len()), (1, 0));
+    let copy = Rushes::open_existing(Settings::library(copy.folder)).await.unwrap();
+    assert_eq!(copy.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(copy.leftovers().await.unwrap().files, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

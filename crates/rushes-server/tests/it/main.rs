@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod backup;
 mod cache;
 mod cli;
 mod encoded;
 mod http;
+mod kill;
 mod library;
 mod mcp;
 mod media;

@@ -78,7 +78,7 @@ impl Rushes {
         let database = match &self.inner.settings.database {
             None => library.join("rushes.db"),
             Some(Database::File(file)) => file.clone(),
-            Some(Database::Postgres(_)) => return Err(in_postgres("back up")),
+            Some(Database::Postgres(_)) => return Err(in_postgres()),
         };
         let only_read = self.is_read_only();
         let blobs = self.inner.blobs.clone();
@@ -98,7 +98,7 @@ impl Rushes {
     ) -> Result<BackedUp> {
         match &settings.database {
             None => {}
-            Some(Database::Postgres(_)) => return Err(in_postgres("restore")),
+            Some(Database::Postgres(_)) => return Err(in_postgres()),
             Some(Database::File(file)) => {
                 return Err(Error::invalid(format!(
                     "a restored library keeps its rows in its folder: leave out the setting \
@@ -113,11 +113,11 @@ impl Rushes {
     }
 }
 
-fn in_postgres(what: &str) -> Error {
-    Error::invalid(format!(
-        "the library's rows are in PostgreSQL: {what} them with pg_dump and pg_restore, and the \
-         library's folder with them, as docs/postgres.md says under \"Backup\""
-    ))
+fn in_postgres() -> Error {
+    Error::invalid(
+        "this is for libraries in SQLite, and the setting database names PostgreSQL: use pg_dump, \
+         pg_restore and a copy of the library's folder, as docs/postgres.md says under Backup",
+    )
 }
 
 /// Says that nobody waits any more, when it is dropped.

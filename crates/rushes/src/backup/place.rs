@@ -125,6 +125,12 @@ fn left_before(name: &OsStr) -> bool {
 
 /// Refuses a folder that holds anything but what an attempt before left.
 fn check_free(folder: &Path) -> Result<()> {
+    if folder.join("rushes.db").is_file() {
+        return Err(Error::invalid(format!(
+            "{} holds a library already, which is left as it is: name another folder",
+            folder.display()
+        )));
+    }
     let items = match fs::read_dir(folder) {
         Ok(items) => items,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -135,15 +141,10 @@ fn check_free(folder: &Path) -> Result<()> {
     };
     for item in items {
         let name = item.map_err(|error| failed(folder, error))?.file_name();
-        let folder = folder.display();
-        if name == "rushes.db" {
-            return Err(Error::invalid(format!(
-                "{folder} holds a library already, which is left as it is: name another folder"
-            )));
-        }
         if !left_before(&name) {
             return Err(Error::invalid(format!(
-                "{folder} holds other things ({}): name a folder that is empty or not there",
+                "{} holds other things ({}): name a folder that is empty or not there",
+                folder.display(),
                 name.display()
             )));
         }

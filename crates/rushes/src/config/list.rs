@@ -167,8 +167,9 @@ pub const SETTINGS: &[Setting] = &[
         key: "sql_http",
         alias: None,
         default: "false",
-        meaning: "Whether the server answers `POST /v1/sql`. Off unless asked for: it shows every \
-                  row of the database, paths of files included, to whoever reaches the port.",
+        meaning: "Whether the server answers `POST /v1/sql` and, over MCP, the tool `sql`. Off unless \
+                  asked for: it shows every row of the database, paths of files included, to \
+                  whoever reaches the port.",
         read: |s, text| text::boolean(text).map(|value| s.sql_http = value),
     },
     Setting {
