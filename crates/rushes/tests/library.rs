@@ -282,6 +282,30 @@ async fn damaged_pictures_are_told_and_another_ingest_mends_them() {
     assert_eq!(mended, whole);
 }
 
+/// While nobody takes the events the copying waits among the files, of which it has a list by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_of_one_moment_though_videos_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let rushes = open(folder.path()).await;
+    let path = clip(folder.path(), 6);
+    let first = rushes.ingest(Source::File(path), IngestOptions::default(), None).await.unwrap();
+    let to = folder.path().join("backup");
+    let (told, mut events) = mpsc::channel(1);
+    let engine = rushes.clone();
+    let backup = tokio::spawn(async move { engine.backup(&to, Some(told)).await });
+    assert!(matches!(events.recv().await, Some(BackupEvent::Files { done: 1, .. })));
+    let path = clip(folder.path(), 2);
+    let second = rushes.ingest(Source::File(path), IngestOptions::default(), None).await.unwrap();
+    rushes.remove(&first.video).await.unwrap();
+    while events.recv().await.is_some() {}
+    let copy = backup.await.unwrap().unwrap();
+    assert_eq!((copy.videos, copy.problems.len()), (1, 0));
+    let copy = Rushes::open_existing(Settings::library(copy.folder)).await.unwrap();
+    assert_eq!(copy.video(&second.video).await.unwrap().name, "clip.mkv");
+    assert_eq!(copy.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(copy.leftovers().await.unwrap().files, 0);
+}
+
 /// Nobody takes the events, so the copying waits in the middle; then nobody waits for it either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_ends_when_its_caller_goes_away_and_is_gone_on_with() {
