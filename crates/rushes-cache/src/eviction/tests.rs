@@ -34,7 +34,7 @@ fn to_and_fro(room: u32, turns: u32) -> Vec<u32> {
 
 /// Some keys again and again, among many that come back once.
 fn few_among_many(room: u32, rounds: u32) -> Vec<u32> {
-    let mixed = |n: u32| [drawn(n) % room, 1_000_000 + n, 1_000_000 + n.wrapping_sub(room / 2)];
+    let mixed = |n: u32| [drawn(n) % room, 1_000_000 + n, 1_000_000 + n - room / 2];
     (0..rounds * room).flat_map(mixed).collect()
 }
 

@@ -56,7 +56,7 @@ impl Asked {
         if !is_text(response.headers()) {
             return response;
         }
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        varies(response.headers_mut());
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
             let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
@@ -98,6 +98,13 @@ impl Asked {
     fn has(&self, tag: &str) -> bool {
         self.tags.as_ref().and_then(|tags| tags.to_str().ok()).is_some_and(|tags| names(tags, tag))
     }
+}
+
+/// Says that the encoding was chosen, beside what else was.
+fn varies(headers: &mut HeaderMap) {
+    let also = headers.get(header::VARY).and_then(|also| also.to_str().ok());
+    let all = also.map_or_else(String::new, |also| format!("{also}, ")) + "accept-encoding";
+    set(headers, header::VARY, &all);
 }
 
 /// The body encoded, or as it is should that fail: an answer is worth more than its size.
