@@ -1,12 +1,16 @@
 //! Several tasks and another process write and read at once: every strict answer lies between what
 //! was acknowledged before it was asked for and what had been begun when it came, cached or not.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rushes::Rushes;
 use rushes::read::Tier;
 use rushes::sql::{Freshness, SqlParams, SqlRequest, SqlValue};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::library::Library;
 
@@ -15,6 +19,16 @@ const VIDEOS: usize = 4;
 const READERS: usize = 3;
 /// Writes of the other process.
 const WRITES: i64 = 25;
+/// An answer comes from the cache at last, however slow the machine.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What all tasks share.
+#[derive(Default)]
+struct Shared {
+    written: Written,
+    hits: Hits,
+    over: AtomicBool,
+}
 
 /// How often each video was written to: begun, and acknowledged.
 #[derive(Default)]
@@ -30,6 +44,35 @@ impl Written {
     }
 }
 
+/// Answers that came from the cache. Each writer waits for one before it writes again, so that
+/// there are some to be made untrue.
+#[derive(Default)]
+struct Hits {
+    count: AtomicUsize,
+    heard: Notify,
+}
+
+impl Hits {
+    fn note(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.heard.notify_waiters();
+    }
+
+    /// Waits until there are more than `before`, or all is over; how many there are.
+    async fn more_than(&self, before: usize, over: &AtomicBool) -> usize {
+        loop {
+            let mut heard = pin!(self.heard.notified());
+            heard.as_mut().enable();
+            let count = self.count.load(Ordering::SeqCst);
+            if count > before || over.load(Ordering::SeqCst) {
+                return count;
+            }
+            let heard = tokio::time::timeout(LONGEST, heard).await;
+            heard.expect("no answer came from the cache");
+        }
+    }
+}
+
 async fn ask(rushes: &Rushes, request: &SqlRequest) -> (i64, Tier) {
     let answer = rushes.query(request).await.unwrap();
     let value = answer.rows.rows.first().map(|row| row[0].clone());
@@ -41,12 +84,13 @@ async fn ask(rushes: &Rushes, request: &SqlRequest) -> (i64, Tier) {
     (count, answer.served.tier)
 }
 
-/// Reads one video, or all of them, in turn; how many answers came from the cache.
-async fn read(library: Arc<Library>, written: Arc<Written>, over: Arc<AtomicBool>) -> usize {
+/// Reads one video, or all of them, in turn.
+async fn read(library: Arc<Library>, shared: Arc<Shared>) {
+    let Shared { written, hits, over } = &*shared;
     let of = library.sql("SELECT sum(n) FROM counts WHERE video_id = ?1");
     let all = "SELECT sum(n) FROM counts";
-    let (mut hits, mut turn) = (0, 0);
-    while !over.load(Ordering::Acquire) {
+    let mut turn = 0;
+    while !over.load(Ordering::SeqCst) {
         turn += 1;
         let video = turn % (VIDEOS + 1);
         let (range, request) = match video {
@@ -57,20 +101,22 @@ async fn read(library: Arc<Library>, written: Arc<Written>, over: Arc<AtomicBool
         let (count, tier) = ask(&library.rushes, &request).await;
         let high = written.begun(range);
         assert!(low <= count && count <= high, "video {video}: {count} is not in {low}..={high}");
-        hits += usize::from(tier == Tier::Memory);
+        if tier == Tier::Memory {
+            hits.note();
+        }
     }
-    hits
 }
 
-async fn write(library: Arc<Library>, written: Arc<Written>, over: Arc<AtomicBool>, video: usize) {
+async fn write(library: Arc<Library>, shared: Arc<Shared>, video: usize) {
+    let Shared { written, hits, over } = &*shared;
     let sql = library.sql("UPDATE counts SET n = n + 1 WHERE video_id = ?1");
     let params = SqlParams::from(vec![format!("v{video}")]);
-    while !over.load(Ordering::Acquire) {
+    let mut seen = 0;
+    while !over.load(Ordering::SeqCst) {
         written.0[video].0.fetch_add(1, Ordering::SeqCst);
         library.rushes.execute(&sql, &params).await.unwrap();
         written.0[video].1.fetch_add(1, Ordering::SeqCst);
-        // Now and then nobody writes, so that answers stay true for a while.
-        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        seen = hits.more_than(seen, over).await;
     }
 }
 
@@ -79,38 +125,37 @@ async fn all_at_once(library: Library) {
     for video in 0..VIDEOS {
         library.execute(&format!("INSERT INTO counts VALUES ('v{video}', 0)")).await;
     }
-    let (library, written, over) = (Arc::new(library), Arc::<Written>::default(), Arc::default());
-    let readers: Vec<_> = (0..READERS)
-        .map(|_| tokio::spawn(read(Arc::clone(&library), Arc::clone(&written), Arc::clone(&over))))
-        .collect();
-    let writers: Vec<_> = (0..VIDEOS - 1)
-        .map(|video| {
-            let (library, written) = (Arc::clone(&library), Arc::clone(&written));
-            tokio::spawn(write(library, written, Arc::clone(&over), video))
-        })
-        .collect();
-    let (foreign, told) = (library.foreign(), Arc::clone(&written));
+    let (library, shared) = (Arc::new(library), Arc::<Shared>::default());
+    let readers = (0..READERS)
+        .map(|_| tokio::spawn(read(Arc::clone(&library), Arc::clone(&shared))))
+        .collect::<Vec<_>>();
+    let writers = (0..VIDEOS - 1)
+        .map(|video| tokio::spawn(write(Arc::clone(&library), Arc::clone(&shared), video)));
+    let tasks: Vec<_> = readers.into_iter().chain(writers).collect();
+    let (foreign, told) = (library.foreign(), Arc::clone(&shared));
+    let runtime = Handle::current();
     let other = tokio::task::spawn_blocking(move || {
-        let (begun, acknowledged) = &told.0[VIDEOS - 1];
+        let Shared { written, hits, over } = &*told;
+        let (begun, acknowledged) = &written.0[VIDEOS - 1];
+        let mut seen = 0;
         for _ in 0..WRITES {
+            seen = runtime.block_on(hits.more_than(seen, over));
             begun.fetch_add(1, Ordering::SeqCst);
             foreign(&format!("UPDATE counts SET n = n + 1 WHERE video_id = 'v{}'", VIDEOS - 1));
             acknowledged.fetch_add(1, Ordering::SeqCst);
         }
     });
     let wrote = other.await;
-    over.store(true, Ordering::Release);
+    shared.over.store(true, Ordering::SeqCst);
+    shared.hits.heard.notify_waiters();
     wrote.unwrap();
-    for writer in writers {
-        writer.await.unwrap();
-    }
-    for reader in readers {
-        assert!(reader.await.unwrap() > 0, "no answer came from the cache");
+    for task in tasks {
+        task.await.unwrap();
     }
     let request = SqlRequest::new("SELECT sum(n) FROM counts", SqlParams::NONE);
     for freshness in [Freshness::Strict, Freshness::Near] {
         let (count, _) = ask(&library.rushes, &SqlRequest { freshness, ..request.clone() }).await;
-        assert_eq!(count, written.acknowledged(0..VIDEOS), "{freshness:?}");
+        assert_eq!(count, shared.written.acknowledged(0..VIDEOS), "{freshness:?}");
     }
 }
 
